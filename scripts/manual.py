@@ -197,8 +197,9 @@ def _differ():
 
 
 def _codes(text):
-    for code, meaning in re.findall(r"(\d) ([^\d]+?)(?:,\s*(?=\d )|\s*$)", " ".join(text.split())):
-        yield f".TP\n.B {code}\n{_sentence(meaning)}"
+    """The exit codes, each with what it means."""
+    for number, about in re.findall(r"^ +(\d)  (.+)$", text, re.MULTILINE):
+        yield f".TP\n.B {number}\n{_sentence(about)}"
 
 
 def _examples(text):

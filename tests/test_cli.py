@@ -408,3 +408,18 @@ def test_the_help_names_every_output_file_and_the_setting_every_format():
     (help_of_output,) = (option.help for option in OPTIONS if option.name == "output")
     assert re.findall(r"\.\w+", help_of_output) == list(outputs.FILES)
     assert set(get_args(KINDS["format"])) == {"auto", "plain", *outputs.FORMATS}
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("40", 72), ("80", 78), ("132", 120), ("400", 120)])
+def test_the_help_fits_the_terminal_between_sixty_and_a_hundred_and_twenty_columns(
+    capsys, monkeypatch, columns, widest
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert cli.main(["--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= widest
+
+
+@pytest.mark.parametrize("flag", ["--otlp", "--write", "--evidence", "--state", "--log-file", "--user"])
+def test_a_flag_whose_value_is_empty_is_a_mistake(ran, capsys, flag):
+    assert cli.main([flag, ""]) == 2
+    assert capsys.readouterr().err.startswith(f"netmon: {flag}: is empty; ")

@@ -239,6 +239,7 @@ def test_man_shows_every_flag_with_what_it_does():
     )
     assert [name for name in sections if f"\n{name}\n" not in done.stdout] == []
     assert "5 --fail-on-alert and an alert fired" in shown
+    assert all(f" {code} " in shown.partition("EXIT STATUS")[2] for code in range(7))
 
 
 def test_devices_without_packets_of_a_network_are_no_interfaces_to_complete(tmp_path):

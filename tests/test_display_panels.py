@@ -58,9 +58,9 @@ def test_acknowledging_does_not_hold_for_later_alerts():
     view = view_of(frames[:2]).with_acknowledged().with_frame(frames[2])
     assert text(tables.alerts(view, 80, 5)) == [
         " ALERTS  2 fired, 1 recovered, 1 not acknowledged",
-        "   00:00:03  ALERT      5 hits in 1 s  a acknowledges all",
-        "   00:00:02  RECOVERED  after 1 s",
-        "   00:00:01  ALERT      5 hits in 1 s  acknowledged",
+        "   00:00:03  ALERT      high traffic:  5 hits in 1 s  a acknowledges all",
+        "   00:00:02  RECOVERED  high traffic  after 1 s",
+        "   00:00:01  ALERT      high traffic:  5 hits in 1 s  acknowledged",
     ]
 
 

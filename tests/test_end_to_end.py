@@ -119,8 +119,8 @@ def test_a_rule_fires_on_a_file_at_the_instants_of_its_packets(capture):
     done = run("-r", capture, "--plain", "--alert-threshold", 8, "--alert-span", 2, "--fail-on-alert")
     events = [line for line in done.stdout.decode().splitlines() if line.startswith(("ALERT ", "RECOVERED"))]
     assert events == [
-        "ALERT      hits = 10 at 2026-11-22 12:00:12.000 +00:00",
-        "RECOVERED  after 2 s at 2026-11-22 12:00:14.000 +00:00",
+        "ALERT      high traffic: hits = 10 at 2026-11-22 12:00:12.000 +00:00",
+        "RECOVERED  high traffic: after 2 s at 2026-11-22 12:00:14.000 +00:00",
     ]
     assert done.returncode == 5
 

@@ -116,7 +116,8 @@ def test_alerts_are_events_with_their_figures():
     recovered = Alert(rule, "recovered", 14.0, 1, 10.0, times=12)
     first, second = Events().update(snapshot(14), [fired, recovered])
     assert (first.name, first.level) == ("alert.fired", "warning")
-    assert first.fields == {"metric": "hits", "value": 7, "threshold": 5, "span": 3.0, "at": 10.0}
+    about = {"rule": "high traffic", "key": None, "severity": "warning"}
+    assert first.fields == about | {"metric": "hits", "value": 7, "threshold": 5, "span": 3.0, "at": 10.0}
     assert (second.name, second.fields["seconds"], second.fields["times"]) == ("alert.recovered", 4.0, 12)
 
 

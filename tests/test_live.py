@@ -207,7 +207,13 @@ def test_the_demo_alerts_recovers_and_ends_by_itself():
     done = subprocess.run([*NETMON, "--demo"], capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0
     assert time.monotonic() - began < 60
-    for words in ("ALERT      hits = ", "RECOVERED  after ", "shop.example", "api.example", "none lost"):
+    for words in (
+        "ALERT      high traffic: hits = ",
+        "RECOVERED  high traffic: after ",
+        "shop.example",
+        "api.example",
+        "none lost",
+    ):
         assert words in done.stdout
     assert "alerts: 1 fired, 1 recovered" in done.stderr
 

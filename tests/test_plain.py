@@ -33,7 +33,7 @@ BUSY = snapshot(
 )
 
 REPORT = """\
-netmon  refresh 10 s  alert 7000 hits / 120 s  updated 2026-11-22 12:00:00 +00:00
+netmon  refresh 10 s  alert at 7000 hits / 120 s  updated 2026-11-22 12:00:00 +00:00
 Requests:        19.1 requests/s (191 requests, 0 responses, 0 errors)
 Alert watchdog:  191 / 7000 hits (requests + responses) over the past 120 s  OK
 HTTP traffic:    enp0s3  690.1 kbit/s (6.9 Mbit)   lo new  0 bit/s
@@ -107,10 +107,10 @@ def test_alerts_are_told_at_once_and_the_watchdog_says_so():
     lines = play(*steps, rule=Rule(5, 3), window=2).splitlines()
     words = ("Alert", "ALERT", "RECOVERED")
     assert [line for line in lines if line.startswith(words)] == [
-        "ALERT      hits = 9 at 2026-11-22 12:00:01.000 +00:00",
+        "ALERT      high traffic: hits = 9 at 2026-11-22 12:00:01.000 +00:00",
         "Alert watchdog:  9 / 5 hits (requests + responses) over the past 3 s  ALERT",
         "Alert watchdog:  0 / 5 hits (requests + responses) over the past 3 s  OK",
-        "RECOVERED  after 3 s at 2026-11-22 12:00:04.000 +00:00",
+        "RECOVERED  high traffic: after 3 s at 2026-11-22 12:00:04.000 +00:00",
     ]
 
 

@@ -258,6 +258,16 @@ def test_the_same_address_is_one_server_and_another_is_another():
         servers.close()
 
 
+def test_an_address_that_is_spelt_in_two_ways_is_one_server():
+    servers = Servers()
+    try:
+        server = servers.at(PrometheusAddress.parse("localhost:0"), "--web")
+        same = PrometheusAddress.parse(f"{'[::1]' if ':' in server.bound.host else '127.0.0.1'}:{server.bound.port}")
+        assert servers.at(same, "--prometheus") is server
+    finally:
+        servers.close()
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

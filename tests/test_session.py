@@ -40,6 +40,14 @@ def test_quiet_has_no_summary_and_no_warnings():
     assert run(*SECONDS[:3], settings=QUIET, log=[("warning", "odd")])[2] == ""
 
 
+@pytest.mark.parametrize(
+    ("asked", "prints"),
+    [({}, False), ({"format": "plain"}, True), ({"format": "ndjson"}, True), ({"once": True}, True)],
+)
+def test_quiet_prints_a_report_only_if_it_is_asked_for(asked, prints):
+    assert bool(run(*SECONDS[:3], settings=QUIET | asked)[1]) is prints
+
+
 @pytest.mark.parametrize("format_", ["auto", "plain"])
 def test_without_a_terminal_the_output_is_the_plain_report(format_):
     _, out, _, _ = run(*SECONDS[:3], settings={"format": format_})
@@ -69,7 +77,7 @@ def test_the_session_tells_whether_an_alert_fired(hits, fires):
 def test_the_demo_without_a_screen_ends_at_the_first_recovery():
     calm = [snapshot(101 + i) for i in range(20)]
     _, out, _, _ = run(snapshot(100, hits=5), *calm, settings=ALERTING, demo=True)
-    assert "RECOVERED  after 3 s at 1970-01-01 00:01:44.000 +00:00" in out.splitlines()
+    assert "RECOVERED  high traffic: after 3 s at 1970-01-01 00:01:44.000 +00:00" in out.splitlines()
     assert "updated 1970-01-01 00:01:44" in out, "the report ends with the recovery"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import commands, config
@@ -28,11 +30,14 @@ examples:
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
 
-exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
-            2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-             or --exit-on-down and an interface went down,
-            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it;
-            of --doctor: 0 no problem, 1 a problem
+exit codes:
+  0  ended; of --doctor: no problem
+  1  failed while running, or a compressed file was not read completely; of --doctor: a problem
+  2  wrong usage or configuration
+  3  not permitted to capture
+  4  no usable interface or file, or --exit-on-down and an interface went down
+  5  --fail-on-alert and an alert fired
+  6  netmon diff --fail-if and a change fails it
 """
 
 
@@ -86,14 +91,37 @@ class Parser(argparse.ArgumentParser):
         return joined + words
 
 
+NARROW, WIDE = 60, 120
+"""Columns of the help at least and at most: fewer have no room beside the flags, and longer lines read badly."""
+
+
+def columns() -> int:
+    """Columns of the help: those of the terminal or of ``COLUMNS``, within limits; 100 where neither is known."""
+    return min(WIDE, max(NARROW, shutil.get_terminal_size((102, 24)).columns - 2))
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    width = columns()
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=32 if width >= 90 else 24, width=width)
+
+
+def _fitted(text: str, width: int) -> str:
+    """The text with lines of at most `width` columns; what is left of one goes below its second column."""
+    lines = []
+    for line in text.splitlines():
+        indent = line.rfind("  ") + 2
+        lines += textwrap.wrap(line, width, subsequent_indent=" " * min(indent, width // 2)) or [""]
+    return "\n".join(lines)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
     made = Parser(
         prog="netmon",
         usage=USAGE,
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=f"{commands.listed()}\n{EXAMPLES}",
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
+        epilog=_fitted(f"{commands.listed()}\n{EXAMPLES}", columns()),
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")

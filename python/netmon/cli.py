@@ -15,7 +15,7 @@ from netmon import captures, commands, config, inquiries
 from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
-from netmon.options import DEFAULTS, Settings
+from netmon.options import DEFAULTS, FILLED, Settings
 from netmon.privileges import PrivilegesError
 
 if TYPE_CHECKING:
@@ -302,6 +302,8 @@ def check(settings: Settings, given: Container[str]) -> None:
     """Raises ConfigError for settings that do not go together; `given` are the names of those the caller gave."""
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed needs a capture file to play: add -r FILE")
+    for name in (name for name in FILLED if name in given and getattr(settings, name) == ""):
+        raise config.ConfigError(f"--{name.replace('_', '-')}: is empty; leave the flag out, or give it a value")
     for path in settings.output:
         from netmon.sinks import files, outputs  # noqa: PLC0415  few write files
 
@@ -390,8 +392,7 @@ def _pointed_at(error: Exception, arguments: list[str]) -> str:
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:
     """Words of the filter that are files: a shell expands ``-r dump*`` to several names behind one ``-r``."""
-    words = parser().parse_intermixed_args(arguments).expression
-    return [word for word in words if os.path.isfile(word)]
+    return [word for word in parser().parse_intermixed_args(arguments).expression if os.path.isfile(word)]
 
 
 def _silence(stream: Any) -> None:

@@ -176,8 +176,7 @@ class _Episode:
 
 def of_alert(alert: Alert) -> Event:
     rule = alert.rule
-    named = {"rule": rule.name, "key": alert.key or None, "severity": rule.severity}
-    about: dict[str, Any] = named if rule.name else {}
+    about: dict[str, Any] = {"rule": rule.title, "key": alert.key or None, "severity": rule.severity}
     told = about | figures(alert, rule.threshold)
     if alert.times > 1:
         told["times"] = alert.times

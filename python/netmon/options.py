@@ -102,10 +102,18 @@ class Settings(NamedTuple):
     profile: str | None = None
 
     @property
+    def prints(self) -> bool:
+        """Whether standard output is for reports: of itself, or with ``quiet`` if they are asked for."""
+        return self.write != "-" and (not self.quiet or self.format != "auto" or self.once or self.requests)
+
+    @property
     def asks_for_packets(self) -> bool:
         """Whether a setting is about packets that are written or saved."""
         return any((self.write, self.write_max_size, self.write_max_age, self.write_files, self.evidence_payload))
 
+
+FILLED = ("otlp", "write", "evidence", "state", "log_file", "user")
+"""Settings whose flags need a value that is not empty, as a variable of a shell is that was not set."""
 
 WAYS = {
     "plain": "the plain report on standard output, once per window",
@@ -318,7 +326,7 @@ OPTIONS = (
         "colours of the screen: auto, dark, light, none, or palette, the terminal's own",
     ),
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
-    Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
+    Option("quiet", OUTPUT, "-q --quiet", "", "no summary, no warnings, and no report that no other option asks for"),
     Option("verbose", OUTPUT, "-v --verbose", "", "print more messages on standard error; -vv prints all"),
     Option("write", PACKETS, "-w --write", "FILE", "write the packets of HTTP connections, or those with --where; -"),
     Option("write_max_size", PACKETS, "-C --write-max-size", "SIZE", "begin a new file of -w before one is larger"),

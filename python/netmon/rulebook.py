@@ -159,4 +159,4 @@ def explained(rules: Iterable[Rule]) -> Iterator[str]:
 
     for rule in rules:
         done = spec.sentence(rule)
-        yield fmt.sanitize(f"{rule.name or 'the rule of the flags'}: {sentence(rule)}" + (f"; {done}" if done else ""))
+        yield fmt.sanitize(f"{rule.title}: {sentence(rule)}" + (f"; {done}" if done else ""))

@@ -205,7 +205,7 @@ class Session:
 
     def open_stdout(self) -> None:
         """Adds the sink for standard output."""
-        if self._settings.write == "-":
+        if not self._settings.prints:
             return
         outlet, sink = outputs.stdout(self._settings, self._console, self._patience)
         self._outlets.extend(filter(None, [outlet]))

@@ -32,6 +32,9 @@ MOST_REQUESTS = 2**53
 SOME = 12
 """Measures that a message names of those that a rule may count."""
 
+USUAL = "high traffic"
+"""The name of the rule that is always there, and of any other one without a name that fires when hits are many."""
+
 NAME_LENGTH = 200
 """Maximum number of characters of a rule's name."""
 
@@ -210,9 +213,14 @@ class Rule(_Rule):
         return f"Rule({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @property
+    def called(self) -> str:
+        """The name of the rule; `USUAL` for the one of the flags, and empty for another one without a name."""
+        return self.name or (USUAL if self.metric == "hits" and not self.per and self.below is None else "")
+
+    @property
     def title(self) -> str:
         """The name of the rule, or else what it is about."""
-        return self.name or (f"{self.metric} per {self.per}" if self.per else self.metric)
+        return self.called or (f"{self.metric} per {self.per}" if self.per else self.metric)
 
     @property
     def kind(self) -> Kind:

@@ -274,8 +274,8 @@ def _other(rule: Rule) -> str:
 
 
 def subject(alert: Alert) -> str:
-    """What an alert is about: the name of its rule and its row; empty for the rule of the flags."""
-    return ", ".join(filter(None, (alert.rule.name, alert.key)))
+    """What an alert is about: the name of its rule and its row; empty if it has neither."""
+    return ", ".join(filter(None, (alert.rule.called, alert.key)))
 
 
 def finding(alert: Alert) -> str:
@@ -323,7 +323,7 @@ def _of_bound(gauge: Gauge) -> tuple[str, ...]:
     value, bound = told(rule, gauge.value), told(rule, rule.threshold)
     if rule.below is not None:
         return f"{value} {rule.metric}, fires below {bound}", within(rule)
-    return f"{value} of {bound} {rule.metric}", within(rule)
+    return f"{value} {rule.metric}", f", limit {bound}", within(rule)
 
 
 def _of_objective(gauge: Gauge) -> tuple[str, ...]:

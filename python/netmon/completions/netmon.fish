@@ -133,7 +133,7 @@ complete -c netmon -n _shtab_netmon_using -l redact -xka "none all" -d 'none, or
 complete -c netmon -n _shtab_netmon_using -l color -xka "auto always never" -d 'auto, always or never [auto]'
 complete -c netmon -n _shtab_netmon_using -l theme -xka "auto dark light palette none" -d 'colours of the screen: auto, dark, light, none, or palette, the terminal'"'"'s own [auto]'
 complete -c netmon -n _shtab_netmon_using -l ascii -d 'draw without Unicode'
-complete -c netmon -n _shtab_netmon_using -s q -l quiet -d 'no summary at the end, no warnings'
+complete -c netmon -n _shtab_netmon_using -s q -l quiet -d 'no summary, no warnings, and no report that no other option asks for'
 complete -c netmon -n _shtab_netmon_using -s v -l verbose -d 'print more messages on standard error; -vv prints all'
 complete -c netmon -n _shtab_netmon_using -s w -l write -x -d 'write the packets of HTTP connections, or those with --where; -'
 complete -c netmon -n _shtab_netmon_using -s C -l write-max-size -x -d 'begin a new file of -w before one is larger'

@@ -73,7 +73,7 @@ _shtab_netmon_options=(
   "--color[auto, always or never \[auto\]]:WHEN:(auto always never)"
   "--theme[colours of the screen\: auto, dark, light, none, or palette, the terminal\'s own \[auto\]]:NAME:(auto dark light palette none)"
   "--ascii[draw without Unicode]"
-  {-q,--quiet}"[no summary at the end, no warnings]"
+  {-q,--quiet}"[no summary, no warnings, and no report that no other option asks for]"
   "*"{-v,--verbose}"[print more messages on standard error\; -vv prints all]"
   {-w,--write}"[write the packets of HTTP connections, or those with --where\; -]:FILE:"
   {-C,--write-max-size}"[begin a new file of -w before one is larger]:SIZE:"

@@ -201,7 +201,7 @@ def _state(gauge: Gauge, room: int, dots: str = "~", parts: Sequence[str] = ()) 
     is said of the value.
     """
     rule = gauge.rule
-    name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
+    name = fmt.sanitize(", ".join(filter(None, (rule.called, gauge.key))))
     said, *more = parts or written.standing(gauge)
     which = f" per {rule.per}" if rule.per else "" if rule.where else ", all hosts"
     more += [which] if rule.kind == "bound" else []

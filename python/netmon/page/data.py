@@ -103,7 +103,7 @@ def _alerts(record: Record) -> Iterator[Document]:
         yield {
             "since": alert.since,
             "until": alert.since if is_moment else until,
-            "name": fmt.sanitize(written.subject(alert) or f"{alert.rule.metric} of all traffic"),
+            "name": fmt.sanitize(written.subject(alert) or alert.rule.title),
             "found": fmt.sanitize(written.finding(alert)),
             "severity": alert.rule.severity,
         }
@@ -113,7 +113,7 @@ def _rules(frame: Frame | None) -> Iterator[Document]:
     for gauge in frame.gauges if frame else ():
         rule = gauge.rule
         yield {
-            "name": fmt.sanitize(rule.name or rule.metric),
+            "name": fmt.sanitize(rule.title),
             "does": fmt.sanitize(written.sentence(rule)),
             "state": gauge.state,
             "reason": fmt.sanitize(gauge.reason),

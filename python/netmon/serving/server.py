@@ -76,6 +76,19 @@ class Server:
         self._thread = Thread(target=self._run, name="netmon-http", daemon=True)
         self._thread.start()
 
+    def is_at(self, address: Address) -> bool:
+        """Whether it already listens where `address` leads, however that is spelt: ``localhost`` is ``127.0.0.1``."""
+        if address.port != self.bound.port:
+            return False
+        with suppress(OSError):  # a name that is not known
+            found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            return self.bound.host in [str(where[0]) for *_, where in found]
+        return False
+
+    def handles(self, path: str) -> bool:
+        """Whether there is a handler for exactly that path."""
+        return path in self._handlers
+
     def handle(self, path: str, handler: Handler) -> None:
         """Answers requests for `path`, or below it if it ends in a slash, with what `handler` returns.
 

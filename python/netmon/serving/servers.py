@@ -40,6 +40,8 @@ class Servers:
     def at(self, address: Address, flag: str) -> Server:
         """The server at an address. Raises OSError, whose message says how `flag` gets another port."""
         if address not in self._open:
+            if (shared := next((server for server in self._open.values() if server.is_at(address)), None)) is not None:
+                return shared
             from netmon.serving.server import Server  # noqa: PLC0415  loads asyncio, which few runs without a screen need
 
             try:

@@ -93,7 +93,7 @@ class Plain:
 def report(frame: Frame, window: Snapshot, length: float, top: int, where: str | None = None) -> Iterator[str]:
     """Yields the lines of one report on `window`. `where` is the filter of what is counted."""
     only = f"  {in_words(where)}" if where else ""
-    rules = "".join(f"  alert {_bound(gauge.rule)}" for gauge in frame.gauges if not gauge.rule.name)
+    rules = "".join(f"  alert at {_bound(gauge.rule)}" for gauge in frame.gauges if not gauge.rule.name)
     yield f"netmon  refresh {length:g} s{rules}{only}  updated {fmt.time(window.end)}"
     yield f"Requests:        {requests_text(window)}"
     for gauge in frame.gauges:
@@ -113,7 +113,7 @@ def report(frame: Frame, window: Snapshot, length: float, top: int, where: str |
         yield f"{label:<16} {host_text(host)}"
         yield from section_lines(host)
     if not hosts:
-        yield f"Top host:        {no_http(window, where)}"
+        yield f"Hosts:           {no_http(window, where)}"
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
     if window.client_count:

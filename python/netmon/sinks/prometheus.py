@@ -60,10 +60,10 @@ def opened(settings: Settings, servers: Servers) -> Opened:
         raise ValueError("no address is given")
     server = servers.at(settings.prometheus, "--prometheus")
     exporter = Exporter(settings)
-    answers = Answers(exporter, server.bound, (trust.host_of(server.address),))
+    answers = Answers(exporter, server.bound, tuple(map(trust.host_of, (server.address, settings.prometheus))))
     server.handle("/metrics", answers.metrics)
     server.handle("/healthz", answers.health)
-    if str(settings.web) != str(settings.prometheus):
+    if not server.handles("/"):
         server.handle("/", answers.page)
     told = f"metrics for Prometheus: http://{server.address}/metrics"
     return Opened(NAME, Served(servers), exporter, told, stays=True)

@@ -54,7 +54,8 @@ class Requests:
 def as_text(exchange: Exchange) -> str:
     """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart/7  200  12 ms  4.2 kB  curl``.
 
-    Before the user agent stands what is special about its protocol, see `fmt.spoken`.
+    Before the user agent stands what is special about its protocol (`fmt.spoken`), and which processes of this machine
+    are at its ends (`fmt.processes`).
     """
     where = fmt.sanitize(fmt.target(exchange))
     columns = (
@@ -66,4 +67,5 @@ def as_text(exchange: Exchange) -> str:
         f"{fmt.latency(exchange.latency):>8}",
         f"{fmt.scaled(exchange.response_bytes, 'B'):>9}",
     )
-    return "  ".join((*columns, *filter(None, [fmt.spoken(exchange), fmt.sanitize(exchange.user_agent)])))
+    more = (fmt.spoken(exchange), *fmt.processes(exchange), fmt.sanitize(exchange.user_agent))
+    return "  ".join((*columns, *filter(None, more)))

@@ -44,7 +44,7 @@ def opened(settings: Settings, servers: Servers) -> Opened:
         raise ValueError("no address is given")
     server = servers.at(settings.web, "--web")
     web, token = Web(settings.where), secrets.token_urlsafe(TOKEN_BYTES)
-    viewers = Viewers(web, token, server.bound, (server.address, *settings.web_hosts))
+    viewers = Viewers(web, token, server.bound, (server.address, settings.web, *settings.web_hosts))
     server.handle("/", viewers.page)
     server.handle("/events", viewers.events)
     return Opened("the live page", Open(servers, web), web, f"live page: {url(server.address, token)}", stays=True)
