@@ -33,6 +33,28 @@ def test_a_budget_that_burns_fast_fires_and_recovers_when_the_errors_end():
     assert events(AlertPolicy([OBJECTIVE]), minutes) == [("fired", 78), ("recovered", 84)]
 
 
+def test_a_call_of_grpc_that_failed_uses_up_the_budget_although_its_status_is_200():
+    calls = {"requests": 100, "responses": 100, "statuses": {"200": 100}, "capture": {"received": 100}}
+    failing = {"errors": 90, "grpc_statuses": {"OK": 10, "UNAVAILABLE": 90}}
+    minutes = [snapshot(n * MINUTE, (n + 1) * MINUTE, **calls, **failing) for n in range(20)]
+    assert [state for state, _ in events(AlertPolicy([OBJECTIVE]), minutes)] == ["fired"]
+
+
+@pytest.mark.parametrize(
+    ("good", "where", "good_ones"),
+    [
+        ("status<500", "host:a", "(host:a) ((status<500) (not grpc:failed))"),
+        ("status<400", "", "(status<400) (not grpc:failed)"),
+        ("status<500 and latency<1s", "", "(status<500 and latency<1s) (not grpc:failed)"),
+        ("status<500 not grpc:UNAVAILABLE", "", "status<500 not grpc:UNAVAILABLE"),
+        ("latency<1s", "", "latency<1s"),
+    ],
+)
+def test_what_is_good_by_its_status_is_no_call_that_failed_unless_the_rule_says_so(good, where, good_ones):
+    rule = Rule(slo="99%", good=good, where=where)
+    assert rule.subsets == ((where, ""), (good_ones, ""))
+
+
 def test_a_few_failures_of_few_requests_use_up_no_budget():
     minutes = [minute(n, 1, 1) for n in range(40)]
     assert events(AlertPolicy([OBJECTIVE]), minutes) == []

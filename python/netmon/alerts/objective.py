@@ -10,7 +10,6 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from netmon.alerts.plain import count
-from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
 
 if TYPE_CHECKING:
@@ -139,9 +138,8 @@ class _Sum:
 
 def counted_by(rule: Rule) -> Callable[[Snapshot], Mapping[str, tuple[int, int]]]:
     """The function from a snapshot to the good and all responses of each row of the rule."""
-    limit = first_bad(rule.good)
-    if not rule.subsets and limit is not None:
-        return lambda snapshot: {"": _by_status(snapshot, limit)}
+    if not rule.subsets:
+        return lambda snapshot: {"": _without_errors(snapshot)}
     meant, good_ones = rule.subsets
 
     def counted(snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
@@ -152,6 +150,7 @@ def counted_by(rule: Rule) -> Callable[[Snapshot], Mapping[str, tuple[int, int]]
     return counted
 
 
-def _by_status(snapshot: Snapshot, limit: int) -> tuple[int, int]:
-    final = {status: n for status, n in snapshot.statuses.items() if status not in INTERIM}
-    return sum(n for status, n in final.items() if status < limit), sum(final.values())
+def _without_errors(snapshot: Snapshot) -> tuple[int, int]:
+    """A call of gRPC that failed is an error whatever its status; it may end an interval after its response began."""
+    total = sum(n for status, n in snapshot.statuses.items() if status not in INTERIM)
+    return max(0, total - snapshot.errors), total

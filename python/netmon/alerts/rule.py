@@ -235,8 +235,9 @@ class Rule(_Rule):
         """
         match self.kind:
             case "slo":
-                is_plain = first_bad(self.good) is not None and not (self.where or self.per)
-                return () if is_plain else ((self.where, self.per), (both(self.where, self.good), self.per))
+                if asks_for_no_error(self.good) and not (self.where or self.per):
+                    return ()
+                return (self.where, self.per), (both(self.where, without_failed_calls(self.good)), self.per)
             case "new":
                 return ((self.where, self.new),) if self.where else ()
             case _:
@@ -337,10 +338,18 @@ def _check_newcomers(new: str, where: str, per: str, learn: float) -> None:
         raise ValueError("a rule about a new server name has no `where`: netmon sees no exchange of such a connection")
 
 
-def first_bad(good: str) -> int | None:
-    """The lowest status that is not good; None unless `good` is a comparison with it and nothing else."""
-    found = re.fullmatch(r"status\s*<\s*(\d{3})", good.strip())
-    return int(found[1]) if found else None
+def asks_for_no_error(good: str) -> bool:
+    """Whether `good` means no more than that a response is no error, which snapshots count anyway."""
+    return bool(re.fullmatch(r"status\s*<\s*500", good.strip()))
+
+
+def without_failed_calls(good: str) -> str:
+    """The same filter, without gRPC calls that failed if it asks for statuses: such a call has the status 200.
+
+    A filter that says itself which calls are good stays as it is.
+    """
+    asks = re.search(r"\bstatus\b", good) and not re.search(r"\bgrpc\b", good)
+    return both(good, "not grpc:failed") if asks else good
 
 
 def _check_windows(pairs: Sequence[Window]) -> None:
