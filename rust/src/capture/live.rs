@@ -33,6 +33,9 @@ pub const BLOCK_TIMEOUT_MS: i32 = 50;
 /// How far packets captured on different processors may be out of the order of their time stamps.
 const DISORDER: i64 = SECOND / 5;
 
+/// Bytes before each packet in the kernel's buffer: its header and the address of the link, with what aligns them.
+const HEADER: u64 = 96;
+
 /// Handles closed at the same time. Closing one takes 30 ms, most of which is waiting in the kernel, so several can be
 /// closed at once.
 const CLOSERS: usize = 32;
@@ -85,6 +88,8 @@ pub struct InterfaceHandle {
     pub opening: u32,
     /// Bytes of its kernel buffer.
     pub buffer_size: u32,
+    /// Bytes that were read since the last call of [`Self::take_fill`], as they lie in the kernel's buffer.
+    read: u64,
     bounds: Option<Bounds>,
     capture: Capture<Active>,
     link_type: LinkType,
@@ -134,7 +139,18 @@ impl InterfaceHandle {
         let link_type =
             LinkType::from_number(number).ok_or_else(|| Error::LinkType { name: name.to_owned(), number })?;
         let (name, id, opening, is_foreign) = (name.clone(), *id, *opening, name != device);
-        Ok(Self { is_foreign, name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
+        Ok(Self {
+            is_foreign,
+            name,
+            id,
+            opening,
+            buffer_size,
+            read: 0,
+            bounds: None,
+            capture,
+            link_type,
+            dropped: (0, 0),
+        })
     }
 
     /// Hands over only packets that come at or after `since`, a time of the steady clock. Earlier ones are handed over
@@ -174,9 +190,10 @@ impl InterfaceHandle {
         is_before: impl Fn(Timestamp, i64) -> bool,
         mut take: impl FnMut(&Packet<'_>),
     ) -> Result<usize, Error> {
-        let Self { id, link_type, ref mut bounds, .. } = *self;
+        let Self { id, link_type, ref mut bounds, ref mut read, .. } = *self;
         let handler = |packet: pcap::Packet<'_>| {
             let header = packet.header;
+            *read += packet.data.len() as u64 + HEADER;
             // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
             #[allow(clippy::useless_conversion)] // the field has 32 bits on macOS
             let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec.into());
@@ -190,6 +207,11 @@ impl InterfaceHandle {
             take(&Packet { ts, wire_len: header.len, interface: id, link_type, data: packet.data });
         };
         self.capture.dispatch(Some(max), handler).map_err(|error| failed(&self.name, &error))
+    }
+
+    /// Returns how much of the kernel's buffer was read since the last call; 1 is all of it.
+    pub fn take_fill(&mut self) -> f64 {
+        std::mem::take(&mut self.read) as f64 / f64::from(self.buffer_size.max(1))
     }
 
     /// Returns how many packets were dropped since the last call: by the kernel, whose buffer was full, and by the

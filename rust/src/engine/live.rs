@@ -6,6 +6,7 @@
 
 mod clocks;
 mod mailboxes;
+mod nap;
 mod numbers;
 mod owners;
 mod places;

@@ -12,6 +12,7 @@ use super::super::job::{Job, Level};
 use super::super::sturdy::Sturdy;
 use super::clocks::Clocks;
 use super::mailboxes::{Mailboxes, Message};
+use super::nap::Naps;
 use super::owners::Asker;
 use super::timeline::Timeline;
 use crate::capture::Error;
@@ -58,6 +59,7 @@ pub struct Worker {
     clock: Clock,
     pub pipeline: Sturdy,
     pub intervals: Intervals,
+    naps: Naps,
     open: Vec<InterfaceHandle>,
     parting: Vec<Parting>,
     /// Packets for other workers.
@@ -93,6 +95,7 @@ impl Worker {
             clock: Clock::default(),
             pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(mailboxes.workers())), &job.shared),
             intervals: Intervals::new(job.interval),
+            naps: Naps::new(number, mailboxes.workers()),
             open: Vec::new(),
             parting: Vec::new(),
             outgoing: (0..mailboxes.workers()).map(|_| Batch::default()).collect(),
@@ -158,13 +161,20 @@ impl Worker {
             let is_busy = self.take_packets();
             self.keep_time();
             self.report_failures();
+            let nap = if is_busy { Duration::ZERO } else { self.nap() };
+            // Packets do not end a nap. Messages and the bell do.
+            if !nap.is_zero() && wait(&[self.mailboxes.news(self.number)], &self.job.shared.bell, nap)? {
+                return Ok(());
+            }
             let pause = if is_busy { Duration::ZERO } else { self.pause() };
+            let began = Instant::now();
             let parting = self.parting.iter().filter(|parting| !parting.has_failed).map(|parting| &parting.interface);
             let handles = self.open.iter().chain(parting).map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.mailboxes.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
                 return Ok(());
             }
+            self.naps.note_silence(began.elapsed());
         }
     }
 
@@ -418,15 +428,31 @@ impl Worker {
         self.pipeline.note_drops(interface.id, kernel, device);
     }
 
+    /// How long the worker may sleep although packets come, now that it has taken all there were.
+    fn nap(&mut self) -> Duration {
+        let fills = self.open.iter_mut().map(InterfaceHandle::take_fill);
+        let fullest = fills.fold(0.0, f64::max);
+        self.naps.note(fullest);
+        self.look();
+        let now = self.time.label(self.time.now);
+        let until_end = Duration::from_nanos(self.intervals.end().map_or(0, |end| end.since(now)));
+        let until_due = until_end.min(self.until_deadline());
+        self.naps.next(until_due)
+    }
+
+    /// The time until a handle is to be given up, or the capture ends.
+    fn until_deadline(&self) -> Duration {
+        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline());
+        deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min().unwrap_or(Duration::MAX)
+    }
+
     /// How long the worker may sleep if no packet comes.
     fn pause(&mut self) -> Duration {
         self.look();
-        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline());
-        let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
         let end = self.intervals.end().map_or(now, |end| end.plus(GRACE + until_several_end(self.job.interval)));
         let until_end = Duration::from_nanos(end.since(now));
-        until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
+        until_end.min(self.until_deadline()) + Duration::from_millis(1)
     }
 
     /// Returns the end of the capture, as snapshots show it and by the wall clock. It is now, or the instant at which
