@@ -6,6 +6,7 @@
 //! unanswered. The [`Sink`] returns a ticket for each request and gets it back with everything that belongs to that
 //! request.
 
+mod decrypting;
 mod events;
 mod forwarded;
 #[cfg(test)]
@@ -14,22 +15,25 @@ mod grpc_web;
 pub mod http1;
 pub mod http2;
 pub mod quic;
+mod reader;
 mod recognise;
+mod secured;
 pub mod session;
 mod shared;
+mod streamed;
 pub mod tls;
 pub mod websocket;
 
-pub use session::Session;
+pub use session::{Rest, Session};
 pub use shared::{MAX_HELD, Shared};
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Closed, Listed, Note, Protocol, Sink};
-use crate::pipeline::flow::{Consumer, Cover, FlowId, FlowInfo, Observed, Told, Watched};
+use crate::pipeline::flow::{Consumer, FlowId, FlowInfo, Observed, Told, Watched};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
-use session::{Known, Secure};
-use tls::{Crypt, Decryption, Outlet};
+use http1::Found;
+use reader::{Input, Known, Reader};
 
 /// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
 #[derive(Debug)]
@@ -50,37 +54,40 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     }
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
-        if state.is_at_rest() {
-            *state = Session::Http1(self.shared.open(std::mem::take(state)));
+        if let Session::AtRest(_) = state
+            && let Session::AtRest(rest) = std::mem::take(state)
+        {
+            *state = Session::Http1(self.shared.open(rest));
         }
         if let Session::Http1(http1) = state
             && let Some(unwanted) = http1.pass(flow, direction, &chunk, self.sink)
         {
             return unwanted;
         }
-        if let Session::Secure(_) = state {
-            return self.secure_chunk(flow, state, direction, chunk);
+        if let Session::Tls(secured) = state
+            && secured.decryption.is_some()
+        {
+            return self.decrypt(flow, state, direction, chunk);
         }
         let before = state.held();
-        let decrypts = self.shared.keys.is_expected() && !flow.cover.is_tls();
-        let unwanted = state.chunk(flow, direction, chunk, decrypts, self.sink);
+        let mut unwanted = state.chunk(flow, direction, chunk, self.sink);
+        let found = state.take_found();
         self.shared.account(before, state.held());
-        if let Session::Secure(secure) = state
-            && let Some(first) = secure.first.take()
+        if let Some(found) = found
+            && let Some(of_found) = self.change(flow, state, direction, chunk, &found)
         {
-            self.shared.account(first.len(), 0);
-            let chunk = Chunk { skipped: 0, cut: false, bytes: &first, ..chunk };
-            return self.secure_chunk(flow, state, direction, chunk);
+            unwanted = of_found;
         }
         if self.shared.is_full() {
             let before = state.held();
-            state.shed(flow, chunk.ts, self.sink);
+            state.take(flow, Input::Shed(chunk.ts), self.sink);
             self.shared.account(before, state.held());
         }
         if let Session::Tls(secured) = state
             && let Some(plain) = secured.plain.take_if(|plain| plain.stopped().is_some())
         {
             self.shared.put_back(plain);
+            state.go_on();
         }
         if let Session::Http1(http1) = state
             && let Some(rest) = self.shared.rest(http1)
@@ -92,17 +99,11 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     }
 
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
-        if let Session::Secure(secure) = state {
-            self.with_crypt(flow, secure, |tls, crypt, out| tls.finish(direction, ts, crypt, out));
-            if let Some(plain) = &mut secure.plain {
-                let before = plain.held();
-                plain.finish(flow, direction, ts, self.sink);
-                self.shared.account(before, plain.held());
-            }
-            return;
+        if let Session::Tls(secured) = state {
+            self.with_crypt(flow, secured, |tls, crypt, out| tls.finish(direction, ts, crypt, out));
         }
         let before = state.held();
-        state.finish(flow, direction, ts, self.sink);
+        state.take(flow, Input::Finish(direction, ts), self.sink);
         self.shared.account(before, state.held());
     }
 
@@ -131,10 +132,10 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     }
 
     fn retry(&mut self, flow: &FlowInfo, state: &mut Self::State, now: Timestamp) -> bool {
-        let Session::Secure(secure) = state else { return false };
-        self.with_crypt(flow, secure, |tls, crypt, out| tls.retry(now, crypt, out));
-        secure.is_listed = secure.tls.is_waiting();
-        secure.is_listed
+        let Session::Tls(secured) = state else { return false };
+        self.with_crypt(flow, secured, |tls, crypt, out| tls.retry(now, crypt, out));
+        secured.is_listed = secured.decryption.as_ref().is_some_and(|tls| tls.is_waiting());
+        secured.is_listed
     }
 
     fn told(&mut self) -> Told {
@@ -154,116 +155,59 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     }
 }
 
-/// Connections that are decrypted.
 impl<S: Sink> Sessions<'_, S> {
-    /// Takes a chunk of a connection that speaks TLS.
-    #[inline(never)]
-    fn secure_chunk(
+    /// Lets a connection change to the protocol that HTTP/1 has found on it. Returns how many of the following bytes that
+    /// protocol has no need to see; `None` if there is no reader for it.
+    #[cold]
+    fn change(
         &mut self,
         flow: &FlowInfo,
         state: &mut Session<S::Ticket>,
         direction: Direction,
         chunk: Chunk<'_>,
-    ) -> u64 {
-        let Session::Secure(secure) = state else { return 0 };
-        if secure.is_refused(direction, chunk.bytes)
-            && let Some(plain) = secure.plain.take()
+        found: &Found<S::Ticket>,
+    ) -> Option<u64> {
+        let before = state.held();
+        let decrypts = self.shared.keys.is_expected() && !flow.cover.is_tls();
+        let mut kept = None;
+        let has_reader = state.turn_into(found, direction, decrypts, &mut kept);
+        self.shared.account(before, state.held());
+        if !has_reader {
+            return None;
+        }
+        if let Session::Tls(secured) = state
+            && secured.decryption.is_none()
         {
-            // The server answers in another protocol, for example with an error of HTTP/1.
-            let Session::Secure(secure) = std::mem::replace(state, Session::Http1(plain)) else { return 0 };
-            self.shared.account(secure.held(), 0);
-            return self.chunk(flow, state, direction, chunk);
+            let is_hello = found.bytes.first() == Some(&22) && found.bytes.get(5).is_none_or(|&kind| kind == 1);
+            self.sink.note(Note::Closed(if is_hello { Closed::NoKey } else { Closed::JoinedMidway }));
         }
-        if let Some(hello) = secure.hello.as_mut().filter(|hello| hello.is_spoken(direction)) {
-            let before = hello.held();
-            let is_unfinished = hello.push(flow, &chunk, self.sink);
-            let after = if is_unfinished { hello.held() } else { 0 };
-            self.shared.account(before, after);
-            if !is_unfinished {
-                secure.hello = None;
-            }
+        if let Some(kept) = kept {
+            kept.replay(|direction, chunk| {
+                self.chunk(flow, state, direction, chunk);
+            });
         }
-        let unwanted = self
-            .with_crypt(flow, secure, |tls, crypt, out| tls.chunk(direction, chunk, crypt, out))
-            .unwrap_or(u64::MAX);
-        if !secure.tls.is_unanswered()
-            && let Some(plain) = secure.plain.take_if(|plain| plain.ticket().is_none() && !plain.is_waiting())
-        {
-            self.shared.put_back(plain);
-        }
-        if secure.tls.is_waiting() && !std::mem::replace(&mut secure.is_listed, true) {
-            self.shared.has_stalled = true;
-        }
-        if self.shared.is_full() {
-            self.with_crypt(flow, secure, |tls, crypt, out| tls.shed(crypt, out));
-        }
-        unwanted
-    }
-
-    /// Lets a connection decrypt, and accounts for its memory. The plaintext goes to its inner session.
-    fn with_crypt<R>(
-        &mut self,
-        flow: &FlowInfo,
-        secure: &mut Secure<S::Ticket>,
-        action: impl FnOnce(&mut Decryption, &mut Crypt, &mut Inside<'_, '_, S>) -> R,
-    ) -> Option<R> {
-        let mut crypt = self.shared.crypt.take()?;
-        let Secure { tls, inner, .. } = secure;
-        let before = tls.held();
-        let result = action(
-            tls,
-            &mut crypt,
-            &mut Inside { stage: Sessions { sink: self.sink, shared: self.shared }, flow, inner },
-        );
-        self.shared.account(before, tls.held());
-        self.shared.crypt = Some(crypt);
-        Some(result)
+        let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
+        Some(self.chunk(flow, state, direction, so_far))
     }
 
     /// Ends a session, and takes back what it was read with.
     fn wind_up(&mut self, flow: &FlowInfo, state: Session<S::Ticket>) {
         let mut state = match state {
-            Session::Silent | Session::Idle { .. } | Session::Opaque(_) => return,
-            Session::Asked(_) => Session::Http1(self.shared.open(state)),
-            Session::Tls(secured) if secured.plain.is_none() => return self.shared.account(secured.held(), 0),
-            Session::Secure(mut secure) => {
-                self.with_crypt(flow, &mut secure, |tls, crypt, out| tls.end(crypt, out));
-                let cover = secure.tls.cover();
-                self.wind_up(&FlowInfo { cover, ..*flow }, std::mem::take(&mut secure.inner));
-                let Some(plain) = secure.plain.take() else { return self.shared.account(secure.held(), 0) };
-                self.shared.account(secure.held(), 0);
+            Session::AtRest(rest @ Rest::Asked(_)) => Session::Http1(self.shared.open(rest)),
+            Session::AtRest(_) | Session::Opaque(_) => return,
+            Session::Tls(mut secured) => {
+                self.end_decryption(flow, &mut secured);
+                let plain = secured.plain.take();
+                self.shared.account(secured.held(), 0);
+                let Some(plain) = plain else { return };
                 Session::Http1(plain)
             }
             open => open,
         };
         let before = state.held();
-        state.give_up(flow, self.sink);
+        state.take(flow, Input::GiveUp, self.sink);
         self.shared.account(before, state.held());
         self.shared.close(state);
-    }
-}
-
-/// Takes the plaintext of a connection that is decrypted.
-struct Inside<'i, 'a, S: Sink> {
-    stage: Sessions<'a, S>,
-    flow: &'i FlowInfo,
-    inner: &'i mut Session<S::Ticket>,
-}
-
-impl<S: Sink> Outlet for Inside<'_, '_, S> {
-    fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover) {
-        if let Session::Silent = self.inner {
-            self.stage.sink.unsecured(&self.flow.key);
-        }
-        self.stage.chunk(&FlowInfo { cover, ..*self.flow }, self.inner, direction, chunk);
-    }
-
-    fn finished(&mut self, direction: Direction, ts: Timestamp, cover: Cover) {
-        self.stage.finished(&FlowInfo { cover, ..*self.flow }, self.inner, direction, ts);
-    }
-
-    fn closed(&mut self, reason: Closed) {
-        self.stage.sink.note(Note::Closed(reason));
     }
 }
 

@@ -1,6 +1,5 @@
 //! A protocol for the tests. Like HTTP/2 it has numbered streams, whose requests and responses come in interleaved
-//! frames. It shows that a second protocol needs a reader and an arm in each `match` of `session.rs`, and no change
-//! elsewhere.
+//! frames. It shows that a second protocol needs a [`Reader`] and a place in `session.rs`, and no change elsewhere.
 //!
 //! A frame has four parts: its kind (`Q` for a request, `R` for a response), the number of its stream, the length of
 //! its payload, and the payload. The payload is `target host` in a request and a status of three digits in a response.
@@ -13,6 +12,7 @@ use crate::pipeline::exchange::{
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::reader::{Input, Known, Reader};
 use crate::pipeline::reassembly::Chunk;
 
 /// The first bytes that a client sends.
@@ -45,23 +45,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         Self { client, parts: Default::default(), streams: BTreeMap::new(), ticket: None }
     }
 
-    pub fn client(&self) -> Direction {
-        self.client
-    }
-
-    pub fn ticket(&self) -> Option<K> {
-        self.ticket
-    }
-
-    pub fn is_waiting(&self) -> bool {
-        !self.streams.is_empty()
-    }
-
-    pub fn held(&self) -> usize {
-        self.parts.iter().map(Vec::capacity).sum()
-    }
-
-    pub fn chunk<S: Sink<Ticket = K>>(
+    fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
         direction: Direction,
@@ -131,7 +115,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         self.tell(flow, &asked, Some((status, bytes, at)), sink);
     }
 
-    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+    fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
         for asked in std::mem::take(&mut self.streams).into_values() {
             sink.note(Note::Unanswered);
             self.tell(flow, &asked, None, sink);
@@ -176,5 +160,28 @@ impl<K: Copy + PartialEq> Frames<K> {
             },
             interface: flow.interface,
         });
+    }
+}
+
+impl<K: Copy + PartialEq> Reader<K> for Frames<K> {
+    fn known(&self) -> Known<K> {
+        Known { protocol: Some(Protocol::Other), client: Some(self.client), ticket: self.ticket }
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    fn held(&self) -> usize {
+        self.parts.iter().map(Vec::capacity).sum()
+    }
+
+    fn take<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
+        match input {
+            Input::Chunk(direction, chunk) => return self.chunk(flow, direction, chunk, sink),
+            Input::Finish(..) => {}
+            Input::GiveUp | Input::Shed(_) => self.give_up(flow, sink),
+        }
+        0
     }
 }

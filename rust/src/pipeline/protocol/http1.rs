@@ -23,6 +23,7 @@ use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::reader::{Input, Known, Reader};
 use crate::pipeline::reassembly::Chunk;
 use dialogue::{Dialogue, Then, Turn};
 pub use line::Waiting;
@@ -118,27 +119,6 @@ impl<K: Copy + PartialEq> Http1<K> {
         self.dialogue.protocol
     }
 
-    /// The direction of the requests, once that is known.
-    pub fn client(&self) -> Option<Direction> {
-        self.dialogue.client
-    }
-
-    /// Ticket of the newest request, if there was one.
-    pub fn ticket(&self) -> Option<K> {
-        self.dialogue.ticket
-    }
-
-    /// True if a request waits for its response.
-    pub fn is_waiting(&self) -> bool {
-        !self.dialogue.line.is_empty()
-    }
-
-    /// Bytes of buffers that the connection keeps outside its own struct.
-    #[inline]
-    pub fn held(&self) -> usize {
-        self.parsers.iter().map(Parser::held).sum::<usize>() + self.dialogue.line.held()
-    }
-
     /// Takes the other protocol that was recognised since the last call, if any.
     #[inline]
     pub fn take_found(&mut self) -> Option<Box<Found<K>>> {
@@ -178,7 +158,7 @@ impl<K: Copy + PartialEq> Http1<K> {
     }
 
     /// Ends one direction: no more bytes follow in it.
-    pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
+    fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
         self.drive(flow, direction, sink, |parser, turn| parser.finish(ts, turn));
     }
 
@@ -189,7 +169,7 @@ impl<K: Copy + PartialEq> Http1<K> {
     }
 
     /// Frees the buffers: drops unfinished heads, and all waiting requests but the newest.
-    pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
+    fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
         for direction in [Direction::Up, Direction::Down] {
             self.drive(flow, direction, sink, |parser, turn| parser.give_up_head(ts, turn));
         }
@@ -223,5 +203,34 @@ impl<K: Copy + PartialEq> Http1<K> {
             // The parser of this direction has restarted itself, and may have read on since.
             Some(Then::Restart) => self.parsers[direction.reverse() as usize].restart(),
         }
+    }
+}
+
+impl<K: Copy + PartialEq> Reader<K> for Http1<K> {
+    #[inline]
+    fn known(&self) -> Known<K> {
+        let Dialogue { protocol, client, ticket, .. } = self.dialogue;
+        Known { protocol, client, ticket }
+    }
+
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        !self.dialogue.line.is_empty()
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        self.parsers.iter().map(Parser::held).sum::<usize>() + self.dialogue.line.held()
+    }
+
+    #[inline]
+    fn take<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
+        match input {
+            Input::Chunk(direction, chunk) => return self.chunk(flow, direction, chunk, sink),
+            Input::Finish(direction, ts) => self.finish(flow, direction, ts, sink),
+            Input::GiveUp => self.give_up(flow, sink),
+            Input::Shed(ts) => self.shed(flow, ts, sink),
+        }
+        0
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::http1::{Asked, Http1};
-use super::session::Session;
+use super::reader::Reader;
+use super::session::{Rest, Session};
 use super::tls::Crypt;
 use super::tls::keys::Keys;
 
@@ -62,24 +63,24 @@ impl<K: Copy + PartialEq> Shared<K> {
         Self { keys, ..Self::default() }.decrypting()
     }
 
-    /// Opens a connection at rest: returns a reader in the state that `session` describes.
-    pub fn open(&mut self, session: Session<K>) -> Box<Http1<K>> {
+    /// Opens a connection at rest: returns a reader in the state that `rest` describes.
+    pub fn open(&mut self, rest: Rest<K>) -> Box<Http1<K>> {
         self.opened += 1;
-        if let Session::Silent = session {
+        if let Rest::Silent = rest {
             let mut http1 = self.spare.pop().unwrap_or_default();
             http1.begin();
             return http1;
         }
         let mut http1 = self.spare.pop().unwrap_or_else(|| Box::new(Http1::resumed()));
-        match session {
-            Session::Idle { client, ticket } => http1.go_on(client, ticket),
-            Session::Asked(asked) => {
+        match rest {
+            Rest::Silent => {}
+            Rest::Idle { client, ticket } => http1.go_on(client, ticket),
+            Rest::Asked(asked) => {
                 http1.go_on_waiting(*asked);
                 if self.places.len() < MAX_PLACES {
                     self.places.push(asked);
                 }
             }
-            _ => {}
         }
         http1
     }
@@ -105,7 +106,7 @@ impl<K: Copy + PartialEq> Shared<K> {
     /// Returns the small state of a connection that comes to rest, or `None` if it stays open.
     pub fn rest(&mut self, http1: &Http1<K>) -> Option<Session<K>> {
         if let Some((client, ticket)) = http1.at_rest() {
-            return Some(Session::Idle { client, ticket });
+            return Some(Session::AtRest(Rest::Idle { client, ticket }));
         }
         if let Some(protocol) = http1.stopped() {
             return Some(Session::Opaque(protocol));
@@ -114,9 +115,9 @@ impl<K: Copy + PartialEq> Shared<K> {
             return None;
         }
         let asked = http1.asked()?;
-        let Some(mut place) = self.places.pop() else { return Some(Session::Asked(Box::new(asked))) };
+        let Some(mut place) = self.places.pop() else { return Some(Session::AtRest(Rest::Asked(Box::new(asked)))) };
         *place = asked;
-        Some(Session::Asked(place))
+        Some(Session::AtRest(Rest::Asked(place)))
     }
 
     /// Takes back what a connection that has ended was read with.

@@ -169,9 +169,12 @@ fn a_waiting_request_takes_a_small_state_when_many_connections_are_open() {
     };
     for (turn, first) in [true, false, false].into_iter().enumerate() {
         say(Direction::Up, "GET / HTTP/1.1\r\n\r\n", &mut connection);
-        assert!(matches!(&connection, Session::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
+        assert!(
+            matches!(&connection, Session::AtRest(Rest::Asked(asked)) if asked.is_first == first),
+            "{turn}: {connection:?}"
+        );
         say(Direction::Down, &OK[1..], &mut connection);
-        assert!(matches!(connection, Session::Idle { .. }), "{turn}: {connection:?}");
+        assert!(matches!(connection, Session::AtRest(Rest::Idle { .. })), "{turn}: {connection:?}");
     }
     assert_eq!((shared.opened, shared.places.len(), script.requests), (MAX_SPARE - 1, 1, 3));
 }

@@ -7,8 +7,10 @@
 pub mod frames;
 
 use crate::pipeline::decode::{Direction, SeqNumber};
-use crate::pipeline::exchange::{Note, Sink};
+use crate::pipeline::exchange::{Note, Protocol, Sink};
+use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::protocol::http2::content::Watch;
+use crate::pipeline::protocol::reader::{Input, Known, Reader};
 use crate::pipeline::reassembly::Chunk;
 use frames::Frames;
 
@@ -74,5 +76,20 @@ impl<K: Copy> WebSocket<K> {
             sink.note(Note::ParseError);
         }
         side.unwanted()
+    }
+}
+
+impl<K: Copy> Reader<K> for WebSocket<K> {
+    fn known(&self) -> Known<K> {
+        Known { protocol: Some(Protocol::WebSocket), client: Some(self.client), ticket: Some(self.ticket) }
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.is_over()
+    }
+
+    fn take<S: Sink<Ticket = K>>(&mut self, _: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
+        let Input::Chunk(direction, chunk) = input else { return 0 };
+        self.chunk(direction, &chunk, sink)
     }
 }

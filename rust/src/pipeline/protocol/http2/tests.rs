@@ -14,6 +14,7 @@ use crate::pipeline::exchange::{
 };
 use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::protocol::reader::Reader as _;
 use crate::pipeline::protocol::{Session, Sessions, Shared};
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps;
