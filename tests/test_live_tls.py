@@ -206,10 +206,7 @@ def test_loss_on_the_link_changes_no_count(network, site, tmp_path):
     assert total.capture.parse_errors == 0
 
 
-PAIRING = "known fault: a response behind a hole inside TLS may be paired with a request whose own response is missing"
-
-
-@pytest.mark.parametrize("port", ["http2", pytest.param("http1", marks=pytest.mark.xfail(reason=PAIRING)), "clear"])
+@pytest.mark.parametrize("port", ["http2", "http1", "clear"])
 def test_of_a_capture_with_holes_nothing_is_invented(network, site, port, tmp_path):
     whole, holes = tmp_path / "whole.pcap", tmp_path / "holes.pcap"
 

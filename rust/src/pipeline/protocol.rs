@@ -179,7 +179,9 @@ impl<S: Sink> Sessions<'_, S> {
             && secured.decryption.is_none()
         {
             let is_hello = found.bytes.first() == Some(&22) && found.bytes.get(5).is_none_or(|&kind| kind == 1);
-            self.sink.note(Note::Closed(if is_hello { Closed::NoKey } else { Closed::JoinedMidway }));
+            let reason = if is_hello { Closed::NoKey } else { Closed::JoinedMidway };
+            secured.closed = Some(reason);
+            self.sink.note(Note::Closed(reason));
         }
         if let Some(kept) = kept {
             kept.replay(|direction, chunk| {

@@ -50,6 +50,11 @@ impl<S: Sink> Sessions<'_, S> {
         if self.shared.is_full() {
             self.with_crypt(flow, secured, |tls, crypt, out| tls.shed(crypt, out));
         }
+        if secured.is_over() {
+            let before = secured.held();
+            state.go_on();
+            self.shared.account(before, state.held());
+        }
         unwanted.unwrap_or(u64::MAX)
     }
 
@@ -60,12 +65,12 @@ impl<S: Sink> Sessions<'_, S> {
         secured: &mut Layer<S::Ticket>,
         action: impl FnOnce(&mut Decryption, &mut Crypt, &mut Inside<'_, '_, S>) -> R,
     ) -> Option<R> {
-        let Secured { decryption, inner, .. } = secured;
+        let Secured { decryption, inner, closed, .. } = secured;
         let tls = decryption.as_mut()?;
         let mut crypt = self.shared.crypt.take()?;
         let before = tls.held();
         let stage = Sessions { sink: self.sink, shared: self.shared };
-        let result = action(tls, &mut crypt, &mut Inside { stage, flow, inner });
+        let result = action(tls, &mut crypt, &mut Inside { stage, flow, inner, closed });
         self.shared.account(before, tls.held());
         self.shared.crypt = Some(crypt);
         Some(result)
@@ -86,6 +91,7 @@ pub(super) struct Inside<'i, 'a, S: Sink> {
     stage: Sessions<'a, S>,
     flow: &'i FlowInfo,
     inner: &'i mut Session<S::Ticket>,
+    closed: &'i mut Option<Closed>,
 }
 
 impl<S: Sink> Outlet for Inside<'_, '_, S> {
@@ -101,6 +107,7 @@ impl<S: Sink> Outlet for Inside<'_, '_, S> {
     }
 
     fn closed(&mut self, reason: Closed) {
+        *self.closed = Some(reason);
         self.stage.sink.note(Note::Closed(reason));
     }
 }

@@ -1,7 +1,7 @@
 //! What all readers of a connection have in common, whichever protocol they read.
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Inside, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Inside, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -60,9 +60,21 @@ pub trait Reader<K> {
     }
 }
 
-/// A protocol that is named and not read.
-impl<K> Reader<K> for Protocol {
+/// A connection that is named and not read.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Why it stays encrypted, if it is.
+    pub closed: Option<Closed>,
+}
+
+impl<K> Reader<K> for Unread {
     fn known(&self) -> Known<K> {
-        Known { protocol: Some(*self), client: None, ticket: None }
+        Known { protocol: Some(self.protocol), client: None, ticket: None }
+    }
+
+    fn inside(&self) -> Inside {
+        Inside { closed: self.closed, ..Inside::default() }
     }
 }

@@ -4,7 +4,7 @@ use super::http1::Http1;
 use super::reader::{Input, Known, Reader};
 use super::tls::{Decryption, Tls};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Inside, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Inside, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 
 /// A connection that speaks TLS, at least in one direction. `I` is the session of its plaintext. `Sessions` decrypts,
@@ -22,6 +22,8 @@ pub struct Secured<K, I> {
     pub plain: Option<Box<Http1<K>>>,
     /// The session of the plaintext.
     pub inner: I,
+    /// Why the connection, or the rest of it, stays encrypted.
+    pub closed: Option<Closed>,
     /// True if the connection waits for secrets, and the table of connections knows it.
     pub is_listed: bool,
 }
@@ -38,6 +40,7 @@ impl<K, I> Secured<K, I> {
             decryption: decrypts.then(|| Box::new(Decryption::new(speaker))),
             plain: Some(plain),
             inner: I::default(),
+            closed: None,
             is_listed: false,
         }
     }
@@ -48,10 +51,13 @@ impl<K, I> Secured<K, I> {
         let is_unanswered = self.decryption.as_ref().is_some_and(|decryption| decryption.is_unanswered());
         direction != self.speaker && !is_record && self.plain.is_some() && is_unanswered
     }
+}
 
-    /// True if nothing is left to read.
+impl<K: Copy + PartialEq, I: Reader<K>> Secured<K, I> {
+    /// True if nothing is left to read, and no plaintext was read.
     pub fn is_over(&self) -> bool {
-        self.outside.is_none() && self.decryption.is_none() && self.plain.is_none()
+        let is_closed = self.decryption.as_ref().is_none_or(|decryption| decryption.is_closed());
+        self.outside.is_none() && self.plain.is_none() && is_closed && self.inner.known().protocol.is_none()
     }
 }
 
@@ -70,7 +76,8 @@ impl<K: Copy + PartialEq, I: Reader<K>> Reader<K> for Secured<K, I> {
     }
 
     fn inside(&self) -> Inside {
-        Inside { is_tls: self.inner.known().protocol.is_some(), ..self.inner.inside() }
+        let is_tls = self.inner.known().protocol.is_some();
+        Inside { is_tls, closed: self.closed, ..self.inner.inside() }
     }
 
     fn is_waiting(&self) -> bool {

@@ -7,7 +7,7 @@
 
 use super::http1::{Asked, Found, Http1, Switched, Waiting};
 use super::http2::{Midway, Upgraded};
-use super::reader::{Input, Known, Reader};
+use super::reader::{Input, Known, Reader, Unread};
 use super::secured::Secured;
 use super::streamed::{Streamed, Undecided};
 use super::websocket::WebSocket;
@@ -38,7 +38,7 @@ pub enum Session<K> {
     #[cfg(test)]
     Frames(Box<Frames<K>>),
     /// The connection speaks another protocol and is not read any more.
-    Opaque(Protocol),
+    Opaque(Unread),
 }
 
 /// A connection at rest.
@@ -93,7 +93,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::WebSocket(websocket) => &**websocket,
             #[cfg(test)]
             Self::Frames(frames) => &**frames,
-            Self::Opaque(protocol) => protocol,
+            Self::Opaque(unread) => unread,
         }
     }
 }
@@ -192,8 +192,8 @@ impl<K: Copy + PartialEq> Session<K> {
                 let Undecided { plain, http2, .. } = *undecided;
                 http2.map_or(Self::Http1(plain), Self::Http2)
             }
-            Self::Http2(streamed) => streamed.plain.map_or(Self::Opaque(Protocol::Http2), Self::Http1),
-            Self::Tls(_) => Self::Opaque(Protocol::Tls),
+            Self::Http2(streamed) => streamed.plain.map_or_else(Self::default, Self::Http1),
+            Self::Tls(secured) => Self::Opaque(Unread { protocol: Protocol::Tls, closed: secured.closed }),
             other => other,
         };
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::http1::{Asked, Http1};
-use super::reader::Reader;
+use super::reader::{Reader, Unread};
 use super::session::{Rest, Session};
 use super::tls::Crypt;
 use super::tls::keys::Keys;
@@ -109,7 +109,7 @@ impl<K: Copy + PartialEq> Shared<K> {
             return Some(Session::AtRest(Rest::Idle { client, ticket }));
         }
         if let Some(protocol) = http1.stopped() {
-            return Some(Session::Opaque(protocol));
+            return Some(Session::Opaque(Unread { protocol, closed: None }));
         }
         if self.opened < MAX_SPARE {
             return None;

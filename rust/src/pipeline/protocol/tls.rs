@@ -7,6 +7,7 @@ mod handshake;
 pub mod hello;
 pub mod keys;
 pub mod outside;
+mod places;
 mod record;
 mod schedule;
 mod search;

@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cipher::{Ciphers, Protection, Randoms};
-use super::handshake::{self, Alpn, ClientHello, EncryptedExtensions, Message, ServerHello};
+use super::handshake::{self, ClientHello, EncryptedExtensions, Message, ServerHello};
 use super::keys::{ClientRandom, Keys};
 use super::record::{Buffers, Next};
 use super::side::{Side, Stage};
 use super::suite::{self, Suite};
 use super::waiting::{Kept, MAX_WAITING, MAX_WAITING_TOTAL, Piece, Waiting};
-use crate::pipeline::decode::Direction;
+use crate::pipeline::decode::{Direction, SeqNumber};
 use crate::pipeline::exchange::Closed;
 use crate::pipeline::flow::Cover;
 use crate::pipeline::packet::Timestamp;
@@ -50,6 +50,16 @@ pub trait Outlet {
     fn closed(&mut self, reason: Closed);
 }
 
+/// Where and when a record came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    /// Sequence number behind its last byte.
+    pub end: SeqNumber,
+    /// As in [`Chunk`].
+    pub ack: Option<SeqNumber>,
+    pub ts: Timestamp,
+}
+
 /// Why a record is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -84,7 +94,6 @@ pub struct Decryption {
     pub(super) early: Early,
     /// True if client data waited when the server decided about it.
     is_turn_of_client: bool,
-    alpn: Option<Alpn>,
     pub(super) suite: Option<&'static Suite>,
     /// Random values of client and server, and the encrypt-then-MAC extension of TLS 1.2.
     hellos: Box<Hellos>,
@@ -111,7 +120,6 @@ impl Decryption {
             is_closed: false,
             early: Early::Absent,
             is_turn_of_client: false,
-            alpn: None,
             suite: None,
             hellos: Box::default(),
             sides: Default::default(),
@@ -125,11 +133,6 @@ impl Decryption {
     /// The direction of the client.
     pub fn client(&self) -> Direction {
         self.client
-    }
-
-    /// The protocol that was negotiated for the plaintext.
-    pub fn alpn(&self) -> Option<Alpn> {
-        self.alpn
     }
 
     /// True if the server has not sent any record.
@@ -163,15 +166,17 @@ impl Decryption {
 
     /// Takes a chunk. Returns how many of the following bytes need not be seen.
     pub fn chunk(&mut self, direction: Direction, chunk: Chunk<'_>, crypt: &mut Crypt, out: &mut impl Outlet) -> u64 {
-        let Chunk { skipped, bytes, ts, .. } = chunk;
-        self.take(&Piece { direction, skipped, bytes, ts, is_end: false }, crypt, out);
+        let Chunk { skipped, bytes, seq, ack, ts, .. } = chunk;
+        self.sides[direction as usize].places.begin(seq);
+        self.take(&Piece { direction, skipped, bytes, seq, ack, ts, is_end: false }, crypt, out);
         let is_unwanted = self.is_closed || self.waiting.as_ref().is_some_and(|waiting| waiting.is_full);
         if is_unwanted { u64::MAX } else { 0 }
     }
 
     /// Ends one direction.
     pub fn finish(&mut self, direction: Direction, ts: Timestamp, crypt: &mut Crypt, out: &mut impl Outlet) {
-        self.take(&Piece { direction, skipped: 0, bytes: b"", ts, is_end: true }, crypt, out);
+        let (seq, ack) = (SeqNumber::default(), None);
+        self.take(&Piece { direction, skipped: 0, bytes: b"", seq, ack, ts, is_end: true }, crypt, out);
     }
 
     /// Reads what waits if its secrets have come, and gives up what has waited for too long.
@@ -354,7 +359,8 @@ impl Decryption {
         crypt: &mut Crypt,
         out: &mut impl Outlet,
     ) -> Result<(), (Stop, &'p [u8])> {
-        let Piece { direction, skipped, bytes: mut rest, ts, is_end } = *piece;
+        let Piece { direction, skipped, bytes: mut rest, seq, ack, ts, is_end } = *piece;
+        let behind = seq.plus(rest.len() as u32);
         if self.is_closed {
             return Ok(());
         }
@@ -372,13 +378,15 @@ impl Decryption {
             match self.sides[direction as usize].records.next(&mut rest, &mut crypt.buffers) {
                 Next::More => break,
                 Next::Broken => return Err((Stop::Closed(self.broken()), rest)),
-                Next::Record(mut record) => match self.record(direction, &mut record, ts, crypt, out) {
-                    Ok(()) => crypt.buffers.put(record),
-                    Err(stop) => {
+                Next::Record(mut record) => {
+                    let left = rest.len() + self.side(direction).records.partial.len();
+                    let spot = Spot { end: behind.plus((left as u32).wrapping_neg()), ack, ts };
+                    if let Err(stop) = self.record(direction, &mut record, spot, crypt, out) {
                         self.sides[direction as usize].records.put_back(record);
                         return Err((stop, rest));
                     }
-                },
+                    crypt.buffers.put(record);
+                }
             }
             if std::mem::take(&mut self.is_turn_of_client) {
                 return Err((Stop::Client, rest));
@@ -389,7 +397,8 @@ impl Decryption {
             if side.lost.is_some() {
                 side.lose_unknown();
             }
-            self.emit(direction, b"", ts, out);
+            let seq = side.places.newest();
+            self.emit(direction, b"", seq, Spot { end: seq, ack: None, ts }, out);
             out.finished(direction, ts, self.cover());
         }
         Ok(())
@@ -400,13 +409,18 @@ impl Decryption {
         if self.suite.is_some() { Closed::Damaged } else { Closed::JoinedMidway }
     }
 
-    /// Hands plaintext on.
-    pub(super) fn emit(&mut self, direction: Direction, bytes: &[u8], ts: Timestamp, out: &mut impl Outlet) {
+    /// Hands plaintext on, which begins at `seq`.
+    pub(super) fn emit(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        seq: SeqNumber,
+        spot: Spot,
+        out: &mut impl Outlet,
+    ) {
         let cover = self.cover();
-        // What the sender had received cannot be further on. An answer comes after what it answers, so this is enough to
-        // tell which request a response behind a hole belongs to.
-        let ack = self.sides[direction.reverse() as usize].position();
-        if let Some(chunk) = self.sides[direction as usize].chunk(bytes, ack, ts) {
+        let ack = spot.ack.map(|ack| self.sides[direction.reverse() as usize].places.of(ack));
+        if let Some(chunk) = self.sides[direction as usize].chunk(bytes, seq, ack, spot.ts) {
             out.plaintext(direction, chunk, cover);
         }
     }
@@ -457,7 +471,6 @@ impl Decryption {
             handshake::SERVER_HELLO => return self.server_hello(&message.body, crypt),
             handshake::ENCRYPTED_EXTENSIONS if !is_client && stage == Stage::Handshake => {
                 let told = EncryptedExtensions::read(&message.body);
-                self.alpn = told.alpn;
                 if self.early == Early::Offered {
                     if told.accepts_early {
                         self.early = Early::Accepted;
@@ -500,7 +513,6 @@ impl Decryption {
         let suite = found.ok_or(Stop::Closed(Closed::UnknownSuite))?;
         (self.suite, self.hellos.server, self.hellos.encrypts_first) =
             (Some(suite), hello.random, hello.encrypts_first);
-        self.alpn = self.alpn.or(hello.alpn);
         if suite.is_tls13 {
             let of_client = if self.early == Early::Offered { Stage::Early } else { Stage::Handshake };
             self.sides[self.client.reverse() as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);

@@ -1,10 +1,10 @@
 //! Reads the records of a connection, one by one.
 
 use super::cipher::{Content, HEADER};
-use super::decryption::{Crypt, Decryption, Early, Outlet, Stop};
+use super::decryption::{Crypt, Decryption, Early, Outlet, Spot, Stop};
 use super::record::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use super::side::Stage;
-use crate::pipeline::decode::Direction;
+use crate::pipeline::decode::{Direction, SeqNumber};
 use crate::pipeline::exchange::Closed;
 use crate::pipeline::packet::Timestamp;
 
@@ -20,20 +20,24 @@ impl Decryption {
         &mut self,
         direction: Direction,
         record: &mut [u8],
-        ts: Timestamp,
+        spot: Spot,
         crypt: &mut Crypt,
         out: &mut impl Outlet,
     ) -> Result<(), Stop> {
         let length = record.len() as u16;
         let kind = record[0];
+        let start = spot.end.plus(u32::from(length).wrapping_neg());
+        self.sides[direction as usize].usual = length;
         let is_tls13 = self.suite.is_some_and(|suite| suite.is_tls13);
         let read = match self.sides[direction as usize].stage {
-            Stage::Plain => self.plain_record(direction, kind, &record[HEADER..], ts, crypt),
+            Stage::Plain => self.plain_record(direction, kind, &record[HEADER..], spot.ts, crypt),
             // RFC 8446 §D.4: such records keep middleboxes content. Alerts come before there are keys.
             _ if is_tls13 && kind != APPLICATION_DATA => Ok(()),
-            _ => self.sealed_record(direction, record, ts, crypt, out),
+            _ => return self.sealed_record(direction, record, start, spot, crypt, out),
         };
-        self.sides[direction as usize].usual = length;
+        if read.is_ok() {
+            self.sides[direction as usize].places.record(start, spot.end, 0);
+        }
         read
     }
 
@@ -64,7 +68,8 @@ impl Decryption {
         &mut self,
         direction: Direction,
         record: &mut [u8],
-        ts: Timestamp,
+        start: SeqNumber,
+        spot: Spot,
         crypt: &mut Crypt,
         out: &mut impl Outlet,
     ) -> Result<(), Stop> {
@@ -81,9 +86,11 @@ impl Decryption {
         (side.failures, side.may_not_open) = (0, false);
         side.is_padded |= is_padded;
         self.credit = self.credit.saturating_add(length.saturating_mul(EARNED)).min(super::decryption::CREDIT);
+        let content = if kind == APPLICATION_DATA { bytes.len() as u32 } else { 0 };
+        let seq = side.places.record(start, spot.end, content);
         match kind {
-            APPLICATION_DATA => self.emit(direction, bytes, ts, out),
-            HANDSHAKE => self.messages(direction, bytes, ts, crypt)?,
+            APPLICATION_DATA => self.emit(direction, bytes, seq, spot, out),
+            HANDSHAKE => self.messages(direction, bytes, spot.ts, crypt)?,
             // A renegotiation of TLS 1.2 changes the keys.
             CHANGE_CIPHER_SPEC => self.sides[direction as usize].protect(None, &mut crypt.ciphers),
             ALERT => {}
@@ -101,6 +108,11 @@ impl Decryption {
         side.failures += 1;
         if side.failures >= MAX_FAILURES {
             return Err(Stop::Closed(Closed::Damaged));
+        }
+        if self.suite.is_some_and(|suite| suite.is_tls13) && side.stage == Stage::Application && side.has_hole() {
+            // The record before this one is missing. It may have been the last one before other keys.
+            side.lost = Some(u64::from(length));
+            return Ok(());
         }
         side.lose(1, u64::from(length));
         if side.stage != Stage::Application {

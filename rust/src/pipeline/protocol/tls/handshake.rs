@@ -96,21 +96,9 @@ impl ClientHello {
 }
 
 /// Kinds of extensions (IANA's registry of TLS extensions).
-const ALPN: u16 = 16;
 const ENCRYPT_THEN_MAC: u16 = 22;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
-
-/// The protocol that was negotiated for the plaintext (RFC 7301).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alpn {
-    /// `http/1.1` or `http/1.0`.
-    Http1,
-    /// `h2`.
-    Http2,
-    /// Any other.
-    Other,
-}
 
 /// What a `ServerHello` tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,8 +109,6 @@ pub struct ServerHello {
     pub suite: u16,
     /// Number of the version: 0x0303 for TLS 1.2, 0x0304 for TLS 1.3.
     pub version: u16,
-    /// The protocol, in TLS 1.2.
-    pub alpn: Option<Alpn>,
     /// True if suites with CBC authenticate the ciphertext (RFC 7366).
     pub encrypts_first: bool,
 }
@@ -141,12 +127,11 @@ impl ServerHello {
         let (_session, rest) = vector(body.get(34..)?, 1)?;
         let (suite, rest) = rest.split_first_chunk()?;
         let extensions = rest.get(1..)?;
-        let mut hello = Self { random, suite: u16::from_be_bytes(*suite), version, alpn: None, encrypts_first: false };
+        let mut hello = Self { random, suite: u16::from_be_bytes(*suite), version, encrypts_first: false };
         for (kind, value) in Extensions::of(extensions) {
             match kind {
                 SUPPORTED_VERSIONS => hello.version = u16::from_be_bytes(*value.first_chunk()?),
                 ENCRYPT_THEN_MAC => hello.encrypts_first = true,
-                ALPN => hello.alpn = alpn(value),
                 _ => {}
             }
         }
@@ -162,8 +147,6 @@ impl ServerHello {
 /// What `EncryptedExtensions` tell.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EncryptedExtensions {
-    /// The protocol.
-    pub alpn: Option<Alpn>,
     /// True if the server takes the early data.
     pub accepts_early: bool,
 }
@@ -171,26 +154,8 @@ pub struct EncryptedExtensions {
 impl EncryptedExtensions {
     /// Reads the body of the message.
     pub fn read(body: &[u8]) -> Self {
-        let mut told = Self { alpn: None, accepts_early: false };
-        for (kind, value) in Extensions::of(body) {
-            match kind {
-                ALPN => told.alpn = alpn(value),
-                EARLY_DATA => told.accepts_early = true,
-                _ => {}
-            }
-        }
-        told
+        Self { accepts_early: Extensions::of(body).any(|(kind, _)| kind == EARLY_DATA) }
     }
-}
-
-/// Reads the one protocol that a server has chosen.
-fn alpn(value: &[u8]) -> Option<Alpn> {
-    let (list, _) = vector(value, 2)?;
-    Some(match vector(list, 1)?.0 {
-        b"h2" => Alpn::Http2,
-        b"http/1.1" | b"http/1.0" => Alpn::Http1,
-        _ => Alpn::Other,
-    })
 }
 
 /// The extensions of a message, until one is malformed.
@@ -236,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_hello_tells_version_suite_and_protocol() {
+    fn a_server_hello_tells_version_and_suite() {
         let plain = ServerHello::read(&server(0xc02f, b"")).unwrap();
-        assert_eq!((plain.version, plain.suite, plain.alpn, plain.encrypts_first), (0x303, 0xc02f, None, false));
+        assert_eq!((plain.version, plain.suite, plain.encrypts_first), (0x303, 0xc02f, false));
         let list = [extension(43, &[3, 4]), extension(22, b""), extension(16, b"\0\x03\x02h2")].concat();
         let full = ServerHello::read(&server(0x1301, &list)).unwrap();
-        assert_eq!((full.version, full.alpn, full.encrypts_first), (0x304, Some(Alpn::Http2), true));
+        assert_eq!((full.version, full.encrypts_first), (0x304, true));
         assert!(!full.is_retry() && ServerHello::read(b"\x03\x03").is_none());
     }
 

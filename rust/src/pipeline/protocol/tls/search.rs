@@ -16,6 +16,9 @@ use crate::pipeline::steps;
 /// The longest payload of a record with an AEAD cipher (RFC 8446 §5.2).
 const MAX_AEAD: usize = (1 << 14) + 256;
 
+/// Limit on the updates of keys that are looked for in one hole. Programs update keys after gigabytes.
+const MAX_UPDATES: u64 = 2;
+
 impl Decryption {
     /// Notes that `skipped` bytes are missing.
     pub(super) fn hole(&mut self, direction: Direction, skipped: u64, crypt: &mut Crypt) -> Result<(), Stop> {
@@ -149,6 +152,9 @@ impl Decryption {
             let found = self.try_all(at, length, made.as_ref(), base, Range { least, most, likely }, crypt)?;
             let Some(records) = found else {
                 made.iter().for_each(|made| crypt.ciphers.forget(made));
+                if is_current && next == Stage::Application && suite.is_tls13 {
+                    return self.is_updated(at, length, most, crypt);
+                }
                 continue;
             };
             let side = &mut self.sides[at];
@@ -167,6 +173,29 @@ impl Decryption {
                 }
             }
             return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Tries to open the record at the front with keys that follow the current ones: the `KeyUpdate` of the sender is in
+    /// the hole. At most `most` records are.
+    fn is_updated(&mut self, at: usize, length: usize, most: u64, crypt: &mut Crypt) -> Result<bool, Stop> {
+        for update in 1..=MAX_UPDATES.min(most) {
+            let Some(mut made) = self.sides[at].protection.as_ref().map(|by| by.next(&mut crypt.ciphers)) else {
+                break;
+            };
+            for _ in 1..update {
+                made = made.next(&mut crypt.ciphers);
+            }
+            let range = Range { least: 0, most: most - update, likely: 0 };
+            if let Some(records) = self.try_all(at, length, Some(&made), 0, range, crypt)? {
+                let side = &mut self.sides[at];
+                side.protect(Some(made), &mut crypt.ciphers);
+                side.seq = records;
+                side.lose_unknown();
+                return Ok(true);
+            }
+            crypt.ciphers.forget(&made);
         }
         Ok(false)
     }

@@ -3,6 +3,7 @@
 use super::cipher::{Ciphers, Protection};
 use super::handshake::Messages;
 use super::keys::Label;
+use super::places::Places;
 use super::record::{Buffers, Records};
 use super::suite::Suite;
 use crate::pipeline::decode::SeqNumber;
@@ -54,8 +55,8 @@ pub struct Side {
     pub lost: Option<u64>,
     /// Bytes of plaintext that are missing before the next, see [`Chunk::skipped`].
     hole: u64,
-    /// Sequence number of the next byte of plaintext.
-    position: SeqNumber,
+    /// Where its plaintext is.
+    pub places: Places,
     /// Length of the newest record.
     pub usual: u16,
     /// True once plaintext was handed on.
@@ -105,26 +106,31 @@ impl Side {
         self.hole = bytes.map_or(UNKNOWN_LENGTH, |bytes| self.hole.saturating_add(bytes));
     }
 
+    /// True if plaintext is missing since the newest chunk.
+    pub fn has_hole(&self) -> bool {
+        self.hole > 0
+    }
+
     /// Notes that plaintext of unknown length is missing.
     pub fn lose_unknown(&mut self) {
         self.hole = UNKNOWN_LENGTH;
     }
 
-    /// Sequence number of the next byte of plaintext.
-    pub fn position(&self) -> SeqNumber {
-        self.position
-    }
-
-    /// Makes the next chunk of plaintext. `ack` is how far the other direction has come.
-    pub fn chunk<'a>(&mut self, bytes: &'a [u8], ack: SeqNumber, ts: Timestamp) -> Option<Chunk<'a>> {
+    /// Makes the next chunk of plaintext, which begins at `seq`. `ack` is how much of the other direction its sender had
+    /// received.
+    pub fn chunk<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        seq: SeqNumber,
+        ack: Option<SeqNumber>,
+        ts: Timestamp,
+    ) -> Option<Chunk<'a>> {
         let skipped = std::mem::take(&mut self.hole);
         if bytes.is_empty() && skipped == 0 {
             return None;
         }
         let start = !std::mem::replace(&mut self.has_begun, true) && skipped == 0;
-        let seq = self.position.plus(skipped as u32);
-        self.position = seq.plus(bytes.len() as u32);
-        Some(Chunk { skipped, cut: false, bytes, seq, ack: Some(ack), start, ts })
+        Some(Chunk { skipped, cut: false, bytes, seq, ack, start, ts })
     }
 
     /// Drops keys and buffers.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::pipeline::decode::Direction;
+use crate::pipeline::decode::{Direction, SeqNumber};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// Limit on the bytes that wait on one connection: a large response.
@@ -20,6 +20,10 @@ pub struct Piece<'a> {
     /// As in `Chunk`.
     pub skipped: u64,
     pub bytes: &'a [u8],
+    /// Sequence number of the first byte.
+    pub seq: SeqNumber,
+    /// As in `Chunk`.
+    pub ack: Option<SeqNumber>,
     pub ts: Timestamp,
     /// True if the direction ends here.
     pub is_end: bool,
@@ -32,6 +36,8 @@ pub struct Kept {
     pub ts: Timestamp,
     skipped: u64,
     bytes: Box<[u8]>,
+    seq: SeqNumber,
+    ack: Option<SeqNumber>,
     /// Number of bytes that were read already.
     read: usize,
     is_end: bool,
@@ -40,14 +46,15 @@ pub struct Kept {
 impl Kept {
     /// Keeps a piece, of whose bytes only `rest` is left.
     pub fn new(piece: &Piece<'_>, rest: &[u8]) -> Self {
-        let Piece { direction, skipped, ts, is_end, .. } = *piece;
-        Self { direction, ts, skipped, bytes: rest.into(), read: 0, is_end }
+        let Piece { direction, skipped, seq, ack, ts, is_end, .. } = *piece;
+        let seq = seq.plus((piece.bytes.len() - rest.len()) as u32);
+        Self { direction, ts, skipped, bytes: rest.into(), seq, ack, read: 0, is_end }
     }
 
     /// The piece, as far as it was not read yet.
     pub fn piece(&self) -> Piece<'_> {
-        let Self { direction, ts, skipped, ref bytes, read, is_end } = *self;
-        Piece { direction, skipped, bytes: &bytes[read..], ts, is_end }
+        let Self { direction, ts, skipped, ref bytes, seq, ack, read, is_end } = *self;
+        Piece { direction, skipped, bytes: &bytes[read..], seq: seq.plus(read as u32), ack, ts, is_end }
     }
 
     /// Takes note that all but the last `rest` bytes were read.
