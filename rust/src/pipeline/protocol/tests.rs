@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+mod sealed;
 mod upgrades;
 
 use super::frames;

@@ -50,14 +50,22 @@ impl Places {
         self.begin(start);
         let last = self.known().last().copied().unwrap_or_default();
         let missing = start.distance(last.cipher).max(0) as u32;
-        let mut plain = last.plain.plus(missing).plus(content);
-        if let Some(promised) = self.promised.take_if(|promised| !promised.cipher.is_after(end))
-            && promised.plain.is_after(plain)
-        {
-            plain = promised.plain;
+        let mut first = last.plain.plus(missing);
+        if let Some(promised) = self.promised {
+            // Every place that was promised is at most as far behind the furthest one as it is in the ciphertext.
+            let floor = if promised.cipher.is_after(start) {
+                let open = promised.cipher.distance(end).max(0) as u32;
+                promised.plain.plus(open.wrapping_neg()).plus(content.wrapping_neg())
+            } else {
+                promised.plain
+            };
+            if floor.is_after(first) {
+                first = floor;
+            }
+            self.promised.take_if(|promised| !promised.cipher.is_after(end));
         }
-        self.push(End { cipher: end, plain });
-        plain.plus(content.wrapping_neg())
+        self.push(End { cipher: end, plain: first.plus(content) });
+        first
     }
 
     /// Translates an acknowledgement number.

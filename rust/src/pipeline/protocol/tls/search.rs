@@ -187,7 +187,7 @@ impl Decryption {
             for _ in 1..update {
                 made = made.next(&mut crypt.ciphers);
             }
-            let range = Range { least: 0, most: most - update, likely: 0 };
+            let range = Range { least: 0, most, likely: 0 };
             if let Some(records) = self.try_all(at, length, Some(&made), 0, range, crypt)? {
                 let side = &mut self.sides[at];
                 side.protect(Some(made), &mut crypt.ciphers);

@@ -1,6 +1,8 @@
 //! Connections of OpenSSL's client and server, recorded between the two, are decrypted with the key log of the client.
 //! What comes out is what was said, however the bytes are cut, and never anything else when some are missing.
 
+pub mod sealing;
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -428,6 +430,57 @@ fn damage_is_never_taken_for_plaintext() {
                     let is_known = part.is_empty() || known.windows(part.len()).any(|window| window == part);
                     assert!(is_known, "{name}: byte {at} is damaged");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_update_in_a_hole_is_found() {
+    for updates in [1, 2] {
+        for lost in 1..=3 {
+            let [hello, answer, finished] = sealing::handshake();
+            let [_, mut server] = sealing::sealers();
+            let mut records = vec![server.seal(sealing::DATA, b"before ")];
+            for _ in 0..updates {
+                records.push(server.seal(sealing::HANDSHAKE, sealing::KEY_UPDATE));
+                server.update();
+                records.push(server.seal(sealing::DATA, b"between "));
+            }
+            records.extend([b"one ", b"two "].map(|text| server.seal(sealing::DATA, text)));
+            // The first updates and what follows them are lost, each record as a whole or all but its header.
+            let missing = if updates == 2 { 3 } else { lost.min(2) };
+            let lost: Vec<usize> = (1..=missing).collect();
+            for header in [0, 5] {
+                let mut pieces = vec![
+                    (Direction::Up, hello.clone()),
+                    (Direction::Down, answer.clone()),
+                    (Direction::Up, finished.clone()),
+                ];
+                let keys = Arc::new(Keys::default());
+                sealing::keylog().iter().for_each(|line| assert_eq!(keys.add_line(line.as_bytes()), Added::Secret));
+                let (mut crypt, mut said) = (Crypt::new(keys), Said::default());
+                let mut tls = Decryption::new(Direction::Up);
+                let mut skipped = 0;
+                pieces.extend(records.iter().map(|record| (Direction::Down, record.clone())));
+                for (at, (direction, bytes)) in pieces.iter().enumerate() {
+                    let (bytes, behind) = if at >= 3 && lost.contains(&(at - 3)) {
+                        bytes.split_at(if at == 4 { header } else { 0 })
+                    } else {
+                        (&bytes[..], &b""[..])
+                    };
+                    if !bytes.is_empty() {
+                        let (seq, ts) = (SeqNumber(0), Timestamp(at as i64));
+                        let before = if *direction == Direction::Down { std::mem::take(&mut skipped) } else { 0 };
+                        let chunk = Chunk { skipped: before, cut: false, bytes, seq, ack: None, start: false, ts };
+                        tls.chunk(*direction, chunk, &mut crypt, &mut said);
+                    }
+                    skipped += behind.len() as u64;
+                }
+                let text = said.text(Direction::Down);
+                let text = text.escape_ascii().to_string();
+                assert!(text.starts_with("before ") && text.ends_with("two "), "{updates} {lost:?} {header}: {text}");
+                assert_eq!(said.closed, [], "{updates} {lost:?} {header}");
             }
         }
     }
