@@ -74,6 +74,15 @@ ABOUT = {
             "selected one."
         ),
     ),
+    "servers": (
+        "8 Servers",
+        (
+            "What stays closed: the servers that clients reach through TLS and QUIC, by the name that clients gave, "
+            "with connections, bytes that stayed encrypted, medians of round trips and handshakes, and connections "
+            "that were decrypted. The line above says which share of all bytes that is, and why it was not decrypted. "
+            "`+ech` means that clients have hidden the name."
+        ),
+    ),
     "interface": ("Into an interface", "Enter on an interface: what it carries, and the hosts seen on it."),
     "host": (
         "Into a host",

@@ -116,6 +116,7 @@ VIEWS = {
     "requests": at("5"),
     "alerts": at("6", seconds=50),
     "clients": at("7"),
+    "servers": at("8"),
 }
 """Each view, with the frames of a storm."""
 

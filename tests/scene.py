@@ -104,6 +104,25 @@ TLS = ("login.example", "", "mail.example")
 """Server names that TLS clients send; some send none."""
 
 
+def servers(i):
+    """Servers whose connections stay closed in second `i`; the clients of the last one hide its name."""
+    for number, (name, quic, ech) in enumerate(
+        (("login.example", 0, 0), ("mail.example", 1, 0), ("cdn.example", 2, 2))
+    ):
+        yield {
+            "name": name,
+            "connections": 3 - number + quic,
+            "named": 3,
+            "quic": quic,
+            "ech": ech,
+            "decrypted": int(number == 0 and i % 2 == 0),
+            "bytes_to_server": 900 * (number + 1),
+            "bytes_to_client": 21_000 // (number + 1) + 400 * (i % 3),
+            "round_trip": histogram(at=0.004 * (number + 1), count=2),
+            "handshake": histogram(at=0.011 * (number + 1), count=2),
+        }
+
+
 def connections(i):
     """The connections of second `i`: some are long, others last up to four seconds, and a few have problems."""
     names = [*HOSTS, *TLS]
@@ -191,6 +210,7 @@ def second(i, *, lost=0, state="up", missed=None):
     ]
     capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}} | (missed or {})
     capture["open_connections"] = 1_204
+    capture["undecrypted"] = {"no_key": 5, "joined_midway": 1}
     told = sorted((each for name in HOSTS for each in exchanges(i, name, factor)), key=lambda each: each["ts"])
     return snapshot(
         NOON + i,
@@ -204,6 +224,7 @@ def second(i, *, lost=0, state="up", missed=None):
         capture=capture,
         exchanges=told,
         connections=list(connections(i)),
+        servers=list(servers(i)),
     )
 
 

@@ -29,6 +29,7 @@ VIEWS = {
     Panel.SLOWEST: at("2"),
     Panel.CLIENTS: at("7"),
     Panel.OF_CLIENT: at("7", "enter"),
+    Panel.SERVERS: at("8"),
     Panel.ALERTS: at("6", seconds=50),
 }
 

@@ -48,6 +48,27 @@ def unmatched(window: Snapshot, where: str | None) -> str:
     return f"no exchange matches {fmt.sanitize(' '.join(where.split()))}" if where and has_http else ""
 
 
+def encrypted(window: Snapshot) -> str:
+    """Which share of the bytes stays closed: ``62 % of the bytes are TLS and QUIC whose keys are unknown``.
+
+    Empty if nothing does.
+    """
+    spoken: Counter[str] = Counter()
+    for interface in window.interfaces:
+        spoken.update({name: n for name, n in interface.protocols.items() if name in CLOSED and n})
+    total = sum(interface.bytes for interface in window.interfaces)
+    if not spoken or not total:
+        return ""
+    names = " and ".join(name.upper() for name in CLOSED if name in spoken)
+    return f"{fmt.percent(min(spoken.total() / total, 1))} of the bytes are {names} whose keys are unknown"
+
+
+def reasons_closed(window: Snapshot) -> str:
+    """Why connections stay closed, with their number: ``no key: 12, joined midway: 1``."""
+    closed = {reason.replace("_", " "): n for reason, n in window.capture.undecrypted.items()}
+    return fmt.tops(closed)
+
+
 def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
     """What a protocol is, and for one that is encrypted its share of the link and its servers."""
     if protocol not in CLOSED:

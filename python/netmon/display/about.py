@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netmon import absence
 from netmon import format as fmt
 from netmon.alerts import written
 from netmon.display import canvas, matching
@@ -256,6 +257,19 @@ def _trend(gauge: Gauge, view: View, columns: int) -> tuple[Line, Line]:
 def health(view: View, width: int) -> Line:
     """TCP health of all connections of the window in one line."""
     return canvas.fit(_health(view.frame.window.tcp, width), width) if view.frame else []
+
+
+def closed(view: View, width: int) -> Line:
+    """Which share of the bytes the servers below hide, and why their connections were not decrypted."""
+    if view.frame is None:
+        return []
+    window = view.frame.window
+    share, why = absence.encrypted(window), absence.reasons_closed(window)
+    items: list[Line] = [
+        [("class:strong", f"  {share}")] if share else [("class:dim", "  all that was seen is read")],
+        [("class:dim", f"; not decrypted: {why}")] if why else [],
+    ]
+    return canvas.fit(canvas.whole(items, width), width)
 
 
 def kept(view: View, width: int) -> Line:

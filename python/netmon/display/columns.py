@@ -220,6 +220,32 @@ QUALITY = (
 )
 """TCP health of the connections of a host or an interface."""
 
+
+def _ways(server: Any) -> str:
+    """How clients reach a server: ``tls``, ``quic`` or both; with a plus sign and ``ech`` if some hide its name."""
+    ways = "/".join(name for name in ("tls", "quic") if getattr(server, name))
+    return ways + ("+ech" if server.ech else "")
+
+
+def _median(name: str) -> Measure:
+    return Measure(name, "s", lambda server: getattr(server, name).quantile(0.5))
+
+
+SERVER = (
+    Column("conns", 7, 1, _field("connections"), "class:strong"),
+    Column(
+        *("proto", 12, 2, Measure("protocol", "count", lambda server: server.tls + 2 * server.quic)),
+        text_of=_ways,
+        exported_as=(_field("tls"), _field("quic"), _field("ech")),
+    ),
+    Column("to server", 9, 3, _field("bytes_to_server", "B"), "class:dim"),
+    Column("to client", 9, 0, _field("bytes_to_client", "B")),
+    Column("RTT", 7, 4, _median("round_trip"), exported_as=()),
+    Column("handshake", 9, 5, _median("handshake"), exported_as=()),
+    Column("decrypted", 9, 6, _field("decrypted"), "class:ok"),
+)
+"""What is known of a server that clients reach through TLS or QUIC. The times are medians."""
+
 INTERFACE = (
     Column(
         *("bit/s", 12, 0, measure("bits"), "class:strong", lambda n, _: fmt.scaled(n, "bit/s")),

@@ -57,6 +57,7 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.INTERFACES: _INTERFACE,
     Panel.INTERFACE_QUALITY: _INTERFACE,
     Panel.CLIENTS: _attributes("address"),
+    Panel.SERVERS: _HOST,
     Panel.REQUESTS: _EXCHANGE,
     Panel.SLOWEST: _EXCHANGE,
     Panel.OF_CLIENT: _EXCHANGE,

@@ -297,18 +297,24 @@ def tab_at(view: View, width: int, x: int) -> int | None:
 
 
 def _tabs(view: View, width: int) -> list[Line]:
-    """The tabs, one for each view. With little room they are closer together, or only the current one has a name."""
-    for pad, names_all in ((" ", True), ("", True), (" ", False)):
-        tabs = [_tab(view, number, page, pad, names_all=names_all) for number, page in enumerate(VIEWS, 1)]
+    """The tabs, one for each view. With little room they are closer together, with shorter names, or only the current
+    one has a name.
+    """
+    whole = {page: page.value for page in VIEWS}
+    for pad, names in ((" ", whole), ("", whole), ("", whole | SHORT_NAMES), (" ", {view.page: view.page.value})):
+        tabs = [_tab(view, number, page, pad, names.get(page, "")) for number, page in enumerate(VIEWS, 1)]
         if sum(map(canvas.width, tabs)) <= width:
             break
     return tabs
 
 
-def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> Line:
-    is_here = page is view.page
-    name = f" {page.value}" if names_all or is_here else ""
-    style = "class:tab.here" if is_here else "class:tab"
+SHORT_NAMES = {Page.INTERFACES: "Links", Page.CONNECTIONS: "Conns"}
+"""Names of views where the whole ones do not fit, as on 80 columns."""
+
+
+def _tab(view: View, number: int, page: Page, pad: str, name: str) -> Line:
+    name = f" {name}" if name else ""
+    style = "class:tab.here" if page is view.page else "class:tab"
     return [(style, f" {number}{name} ")] if pad else [("", " "), (style, f"{number}{name}")]
 
 

@@ -25,8 +25,8 @@ Command: TypeAlias = Literal[
 """The commands, which the application carries out because they need more than a view."""
 
 KeyName: TypeAlias = Literal[
-    "1", "2", "3", "4", "5", "6", "7", "0", "G", "N", "S", "a", "c", "e", "g", "h", "i", "j", "k", "m", "n", "o", "p",
-    "q", "r", "s", "w", " ", "/", ".", "<", ">", "?", "up", "down", "left", "right", "pageup", "pagedown", "home",
+    "1", "2", "3", "4", "5", "6", "7", "8", "0", "G", "N", "S", "a", "c", "e", "g", "h", "i", "j", "k", "m", "n", "o",
+    "p", "q", "r", "s", "w", " ", "/", ".", "<", ">", "?", "up", "down", "left", "right", "pageup", "pagedown", "home",
     "end", "tab", "s-tab", "enter", "escape", "backspace", "f1", "c-c", "c-u", "c-z",
 ]  # fmt: skip
 """The keys as prompt_toolkit names them."""
@@ -49,7 +49,7 @@ def _move(by: int) -> Action:
     return lambda view: moves.moved(view, by)
 
 
-NUMBERS: tuple[KeyName, ...] = ("1", "2", "3", "4", "5", "6", "7")
+NUMBERS: tuple[KeyName, ...] = ("1", "2", "3", "4", "5", "6", "7", "8")
 
 
 def _view(name: KeyName, number: int) -> Key:
@@ -127,13 +127,14 @@ LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), PAUS
 INSIDE = (("Esc", "back"),)
 
 OF_PAGE = {
-    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-7", "views")),
+    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-8", "views")),
     Page.SECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.INTERFACES: (("Enter", "open"), ("/", "filter"), ("i", "on/off"), *LAST),
     Page.CONNECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.REQUESTS: (("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.ALERTS: (("a", "acknowledge all"), ("/", "filter"), ("e", "export")),
     Page.CLIENTS: (("Enter", "open"), ("/", "filter"), *LAST),
+    Page.SERVERS: (("/", "filter"), *LAST[1:]),
     Page.INTERFACE: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST[1:]),
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
     Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),

@@ -1,7 +1,7 @@
 """Prepares a filter, which is typed after ``/``, for the rows of a frame. The core does the matching.
 
-For rows that the core cannot match by itself (interfaces, connections, alerts), this module gives the core their
-fields.
+For rows that the core cannot match by itself (interfaces, connections, servers, alerts), this module gives the core
+their fields.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netmon._core import Matching
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netmon._core import Connection, Interface
+    from netmon._core import Connection, Interface, Server
     from netmon.alerts import Alert, Gauge, Rule
     from netmon.frames import Frame
 
@@ -51,6 +51,15 @@ def alerts(pattern: str, rows: Iterable[Alert]) -> list[Alert]:
 def connections(pattern: str, rows: Iterable[Connection]) -> list[Connection]:
     wanted = Matching(pattern)
     return [row for row in rows if wanted.admits(_connection(row))] if pattern else list(rows)
+
+
+def servers(pattern: str, rows: Iterable[Server]) -> list[Server]:
+    wanted = Matching(pattern)
+    return [row for row in rows if wanted.admits(_server(row))] if pattern else list(rows)
+
+
+def _server(row: Server) -> dict[str, str]:
+    return {"host": row.name, "": " ".join(name for name in ("tls", "quic", "ech", "decrypted") if getattr(row, name))}
 
 
 def _connection(row: Connection) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _rows(n: int) -> Callable[[View], int]:
 TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture", "alert", "traffic", "tabs", "footer"
 RULES, KEPT, HEALTH, STATUSES, TIMELINE = "rules", "kept", "health", "statuses", "timeline"
 ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
-ABOUT_CLIENT = "about client"
+ABOUT_CLIENT, CLOSED = "about client", "closed"
 
 AIR = "air"
 """Blank lines between parts. `AIR` is used in steps, but is not drawn as a part."""
@@ -108,6 +108,7 @@ PARTS: Mapping[str, Part] = {
     FOOTER: _line(footer),
     RULES: Part(about.rules, 6, most=_rules, columns=24),
     KEPT: _line(about.kept, columns=30),
+    CLOSED: _line(about.closed, columns=30),
     HEALTH: _line(about.health, columns=30),
     STATUSES: Part(charts.statuses, most=_rows(5), columns=36),
     TIMELINE: Part(timeline, most=_rows(14), columns=16),
@@ -127,6 +128,7 @@ PARTS: Mapping[str, Part] = {
     Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
     Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
     Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
+    Panel.SERVERS.value: _table(Panel.SERVERS, 50),
     Panel.ALERTS.value: _drawn(tables.alerts, Panel.ALERTS, 6, _told),
 }
 
@@ -179,6 +181,7 @@ STEPS: Mapping[Page, Steps] = {
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
     Page.ALERTS: ((RULES, 1), (TRAFFIC, 2), (TITLE, 1), (RULES, 24), (TRAFFIC, 1 + INTERFACES), (AIR, 5)),
     Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
+    Page.SERVERS: ((CLOSED, 1), *LAST, (AIR, 5)),
     Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
     Page.HOST: (
         _of(Panel.SECTIONS, 3),
@@ -232,6 +235,7 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
     Page.REQUESTS: ((1, _stack(Panel.REQUESTS, KEPT)),),
     Page.ALERTS: ((1, _stack(RULES, Panel.ALERTS)),),
     Page.CLIENTS: ((1, _stack(Panel.CLIENTS, Panel.OF_CLIENT)),),
+    Page.SERVERS: ((1, _stack(CLOSED, Panel.SERVERS)),),
     Page.INTERFACE: ((1, _stack(ABOUT_INTERFACE, Panel.INTERFACE_HOSTS)),),
     Page.HOST: ((1, _stack(ABOUT_HOST, Panel.SECTIONS, Panel.SLOWEST)),),
     Page.CLIENT: ((1, _stack(ABOUT_CLIENT, Panel.OF_CLIENT)),),

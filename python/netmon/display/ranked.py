@@ -15,6 +15,7 @@ from netmon.display import specs
 from netmon.display.matching import connections as matching_connections
 from netmon.display.matching import interfaces as matching_interfaces
 from netmon.display.matching import matching
+from netmon.display.matching import servers as matching_servers
 from netmon.display.view import Panel, Place, Sort
 
 if TYPE_CHECKING:
@@ -157,6 +158,12 @@ def clients(frame: Frame, order: Ordered, pattern: str) -> Rows:
 def interfaces(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows:
     every = frame.window.interfaces or frame.snapshot.interfaces
     return _sorted(matching_interfaces(frame, pattern, every), panel, order)
+
+
+@lru_cache(maxsize=2)
+def servers(frame: Frame, order: Ordered, pattern: str) -> Rows:
+    """The servers that clients reach through TLS or QUIC; the core bounds their number."""
+    return _sorted(matching_servers(pattern, frame.window.servers), Panel.SERVERS, order)
 
 
 @lru_cache(maxsize=4)

@@ -230,6 +230,10 @@ def _connections(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     return ranked.connections(frame, view.off, pattern, view.sort_of(panel))
 
 
+def _servers(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.servers(frame, _order(view, frame, panel), pattern)
+
+
 def _alerts(view: View, _frame: Frame, panel: Panel, pattern: str) -> Rows:
     told = view.newest_alerts
     return listed(matching.alerts(pattern, told) if has_filter(view, panel) else told, lambda alert: alert)
@@ -254,6 +258,7 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Panel, str], Rows]] = {
     Panel.SLOWEST: _slowest,
     Panel.CLIENTS: _clients,
     Panel.OF_CLIENT: _of_client,
+    Panel.SERVERS: _servers,
     Panel.ALERTS: _alerts,
 }
 

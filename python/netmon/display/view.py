@@ -26,7 +26,7 @@ LENGTHS = (1.0, 10.0, 60.0, float("inf"))
 
 
 class Page(Enum):
-    """The seven views, and the pages that Enter on a row opens. The value is the title."""
+    """The eight views, and the pages that Enter on a row opens. The value is the title."""
 
     HOSTS = "Hosts"
     SECTIONS = "Sections"
@@ -35,6 +35,7 @@ class Page(Enum):
     REQUESTS = "Requests"
     ALERTS = "Alerts"
     CLIENTS = "Clients"
+    SERVERS = "Servers"
     INTERFACE = "Interface"
     HOST = "Host"
     CLIENT = "Client"
@@ -42,7 +43,7 @@ class Page(Enum):
     EXCHANGE = "Request"
 
 
-VIEWS = tuple(Page)[:7]
+VIEWS = tuple(Page)[:8]
 """The pages that have a number key, in the order of the keys."""
 
 
@@ -61,6 +62,7 @@ class Panel(Enum):
     SLOWEST = "slowest"
     CLIENTS = "clients"
     OF_CLIENT = "client-requests"
+    SERVERS = "servers"
     ALERTS = "alerts"
 
 
@@ -72,6 +74,7 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.REQUESTS: (Panel.REQUESTS,),
     Page.ALERTS: (Panel.ALERTS,),
     Page.CLIENTS: (Panel.CLIENTS, Panel.OF_CLIENT),
+    Page.SERVERS: (Panel.SERVERS,),
     Page.INTERFACE: (Panel.INTERFACE_HOSTS,),
     Page.HOST: (Panel.SECTIONS, Panel.SLOWEST),
     Page.CLIENT: (Panel.OF_CLIENT,),
@@ -112,6 +115,7 @@ class Sort(NamedTuple):
 SORTS: Mapping[Panel, Sort] = {
     Panel.ALL_SECTIONS: Sort("p95"),
     Panel.INTERFACES: Sort("bit/s"),
+    Panel.SERVERS: Sort("to client"),
     Panel.CONNECTIONS: Sort("state", is_reversed=True),
     Panel.INTERFACE_QUALITY: Sort("retr"),
     Panel.HOST_QUALITY: Sort("retr"),

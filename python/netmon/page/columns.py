@@ -191,6 +191,37 @@ CONNECTIONS = Table(
 )
 
 
+def _median(name: str) -> Callable[[Any], Value]:
+    return lambda row: micros(getattr(row, name).quantile(0.5))
+
+
+SERVERS = Table(
+    "servers",
+    "Servers of TLS and QUIC, by the name that clients gave",
+    "server",
+    (
+        Column("name", "Server", "text", lambda row: fmt.sanitize(row.name)),
+        Column("connections", "Connections", "count", lambda row: row.connections, has_bar=True),
+        Column("tls", "TLS", "count", lambda row: row.tls, "connections of TLS over TCP"),
+        Column("quic", "QUIC", "count", lambda row: row.quic, "connections over QUIC"),
+        Column(
+            "ech",
+            "ECH",
+            "count",
+            lambda row: row.ech,
+            "connections whose hello was encrypted, so that the name may be shared",
+        ),
+        Column("decrypted", "Decrypted", "count", lambda row: row.decrypted, "connections whose keys were known"),
+        Column("bytes_to_server", "To server", "size", lambda row: row.bytes_to_server, "bytes that stayed encrypted"),
+        Column("bytes_to_client", "To client", "size", lambda row: row.bytes_to_client, "bytes that stayed encrypted"),
+        Column("round_trip", "RTT", "latency", _median("round_trip"), "median of round trips"),
+        Column("handshake", "Handshake", "latency", _median("handshake"), "median of handshakes"),
+    ),
+    "bytes_to_client",
+    60_000,
+)
+
+
 _SHOWN: Mapping[Kind, Callable[[Any, Clock], str]] = {
     "text": lambda value, _: str(value) or "-",
     "count": lambda value, _: fmt.count(value),

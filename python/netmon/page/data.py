@@ -13,7 +13,7 @@ from netmon._core import Snapshot
 from netmon.alerts import written
 from netmon.page import answer, axes
 from netmon.page.clock import Clock
-from netmon.page.columns import CLIENTS, CONNECTIONS, HOSTS, SECTIONS, SLOWEST, micros
+from netmon.page.columns import CLIENTS, CONNECTIONS, HOSTS, SECTIONS, SERVERS, SLOWEST, micros
 from netmon.page.escape import packed
 from netmon.page.timeline import NAMES
 
@@ -139,6 +139,7 @@ def _tables(record: Record, total: Snapshot) -> Iterator[tuple[str, Document]]:
         (SECTIONS, total.section_count, total.top_sections(sections, SECTIONS.by)),
         (CLIENTS, total.client_count, total.top_clients(clients, CLIENTS.by)),
         (SLOWEST, len(record.slowest), record.slowest),
+        (SERVERS, len(total.servers), total.servers),
         (CONNECTIONS, len(total.interfaces) + 1, (total, *total.interfaces)),
     )
     for table, count, rows in given:

@@ -42,7 +42,13 @@ class Live(NamedTuple):
 FIRST_ROWS = 25
 """Rows of a table that are in the HTML; the script shows the others, which are in the document."""
 
-TABLES = (("hosts", "Hosts"), ("sections", "Sections"), ("clients", "Clients"), ("slowest", "Slowest requests"))
+TABLES = (
+    ("hosts", "Hosts"),
+    ("sections", "Sections"),
+    ("clients", "Clients"),
+    ("slowest", "Slowest requests"),
+    ("servers", "Encrypted"),
+)
 """The tables with a part of their own, in order, with the titles of these parts."""
 
 _NUMBER = re.compile(r"(\d) (?=\d{3}(?!\d)|%|[kMGTP]?(?:bit|B)\b|(?:us|ms|s|min|h|d)\b)")

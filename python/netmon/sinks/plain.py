@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
-from netmon._core import Client, Host, Interface, Section, Snapshot
-from netmon.absence import reasons, unmatched
+from netmon._core import Client, Host, Interface, Section, Server, Snapshot
+from netmon.absence import encrypted, reasons, unmatched
 from netmon.alerts import written
 from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECTIONS = 5
 """Sections shown for each host at most; one more line counts the others."""
 
-CLIENTS = 3
+CLIENTS = SERVERS = 3
 """Clients named on the line of clients at most; the line counts the others."""
 
 _HTTP_BITS, _P50, _P95 = measure("http_bits"), measure("latency.p50"), measure("latency.p95")
@@ -116,6 +116,8 @@ def report(frame: Frame, window: Snapshot, length: float, top: int, where: str |
         yield f"Hosts:           {no_http(window, where)}"
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
+    if window.servers:
+        yield f"Servers:         {servers_text(window)}"
     if window.client_count:
         yield f"Top clients:     {clients_text(window)}"
     yield ""
@@ -183,6 +185,23 @@ def clients_text(window: Snapshot) -> str:
     if window.client_count > len(clients):
         said.append(f"and {fmt.plural(window.client_count - len(clients), 'more client')}")
     return "; ".join(said)
+
+
+def servers_text(window: Snapshot) -> str:
+    """The servers of TLS and QUIC with most encrypted bytes, and which share of all bytes stayed closed:
+    ``mail.example 3 connections, 1.2 MB encrypted (62 % of the bytes are TLS whose keys are unknown)``.
+    """
+    said = list(map(server_text, window.servers[:SERVERS]))
+    if len(window.servers) > SERVERS:
+        said.append(f"and {fmt.plural(len(window.servers) - SERVERS, 'more server')}")
+    share = encrypted(window)
+    return "; ".join(said) + (f" ({share})" if share else "")
+
+
+def server_text(server: Server) -> str:
+    closed = server.bytes_to_client + server.bytes_to_server
+    bytes_ = f", {fmt.scaled(closed, 'B')} encrypted" if closed else ""
+    return f"{fmt.sanitize(server.name)} {fmt.plural(server.connections, 'connection')}{bytes_}"
 
 
 def client_text(client: Client) -> str:

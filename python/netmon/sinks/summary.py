@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
+from netmon.absence import encrypted
 from netmon.sinks.where import in_words
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from netmon._core import Client
     from netmon.frames import Frame, Tally
 
-HOSTS = CLIENTS = 3
+HOSTS = CLIENTS = SERVERS = 3
 
 
 RED, RESET = "\x1b[31m", "\x1b[0m"
@@ -42,6 +43,9 @@ def summary(frame: Frame | None, *, color: bool = False, where: str | None = Non
     clients = [_client(client) for client in frame.total.top_clients(CLIENTS, "requests")]
     if clients:
         lines.append(f"  top clients by requests: {', '.join(clients)}")
+    if closed := encrypted(frame.total):
+        names = ", ".join(fmt.sanitize(server.name) for server in frame.total.servers[:SERVERS])
+        lines.append(f"  {closed}{f'; top servers: {names}' if names else ''}")
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"
 
