@@ -89,6 +89,13 @@ ABOUT = {
         "Enter on a host: its addresses, times and connections, its sections, its slowest requests.",
     ),
     "client": ("Into a client", "Enter on a client: its methods and statuses, and its requests, the newest first."),
+    "connection": (
+        "Into a connection",
+        (
+            "Enter on a connection: its ends, what it speaks and inside what, streams, times, bytes, round trip and "
+            "retransmissions, the kernel's view and processes where they are known, and its newest requests."
+        ),
+    ),
     "section": ("Into a section", "Enter on a section: its requests, the slowest first."),
     "request": (
         "Into a request",

@@ -124,6 +124,7 @@ INSIDE = {
     "interface": at("3", "enter"),
     "host": at("enter"),
     "client": at("7", "enter"),
+    "connection": at("4", "/", *"10.0.0.7:50000", "enter", "enter"),
     "section": at("2", "enter"),
     "request": at("2", "j", "j", "j", "enter", "enter"),
 }

@@ -30,6 +30,7 @@ VIEWS = {
     Panel.CLIENTS: at("7"),
     Panel.OF_CLIENT: at("7", "enter"),
     Panel.SERVERS: at("8"),
+    Panel.OF_CONNECTION: at("4", "/", *"10.0.0.7:50000", "enter", "enter"),
     Panel.ALERTS: at("6", seconds=50),
 }
 
@@ -65,8 +66,11 @@ def of_json(panel):
         Panel.INTERFACE_QUALITY: interfaces,
         Panel.CONNECTIONS: listed,
         Panel.CLIENTS: window["clients"],
+        Panel.SERVERS: window["servers"],
     }
-    return found.get(panel, exchanges if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT) else hosts)
+    return found.get(
+        panel, exchanges if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT, Panel.OF_CONNECTION) else hosts
+    )
 
 
 def test_every_table_is_tried():

@@ -6,6 +6,7 @@ import io
 import pytest
 from drawing import at, busy, pressed, text, view_of
 from fakes import snapshot
+from netmon import format as fmt
 from netmon.display.export import document
 from netmon.display.layout import boxes, screen
 from netmon.display.rows import rows_of, selected_row
@@ -118,14 +119,19 @@ def test_a_filter_looks_at_everything_that_a_row_says(typed, found):
         assert f"Nothing here matches {typed}." in "\n".join(drawn(view))
 
 
-def test_enter_opens_the_host_of_an_http_connection_and_nothing_for_tls():
-    view = at("4")()
-    for typed, page in (("http1", Page.HOST), ("tls", Page.CONNECTIONS)):
-        matching = pressed(view, ["/", *typed, "enter"])
-        host = selected_row(matching, LIST).host
-        inside = pressed(matching, ["enter"])
-        assert inside.page is page
-        assert inside.place.host == (host if page is Page.HOST else None)
+@pytest.mark.parametrize("typed", ["http1", "tls"])
+def test_enter_opens_the_page_of_a_connection_whatever_it_speaks(typed):
+    matching = pressed(at("4")(), ["/", *typed, "enter"])
+    row = selected_row(matching, LIST)
+    inside = pressed(matching, ["enter"])
+    assert inside.page is Page.CONNECTION
+    words = "\n".join(drawn(inside))
+    assert f"{row.client} {inside.glyphs.to} {row.server}  {row.host}".rstrip() in words
+    assert f"  {typed}  {fmt.plural(row.requests, 'request')}" in words
+    assert f"{fmt.scaled(row.bytes_to_client, 'B')} to the client" in words
+    found = rows_of(inside, Panel.OF_CONNECTION)
+    assert {(each.client, each.server) for each in found.page(0, found.total)} <= {(row.client, row.server)}
+    assert pressed(inside, ["escape"]).page is Page.CONNECTIONS
 
 
 def test_connections_of_an_interface_that_is_off_are_left_out():

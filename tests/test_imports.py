@@ -124,7 +124,7 @@ INSIDE = {
         {"charts", "header", "specs", "timeline"},
         {"absent", "plan", "ranked"},
         {"rows"},
-        {"about", "export", "moves", "tables"},
+        {"about", "export", "inspector", "moves", "tables"},
         {"keys"},
         {"help"},
         {"parts"},

@@ -236,7 +236,7 @@ SERVER = (
     Column(
         *("proto", 12, 2, Measure("protocol", "count", lambda server: server.tls + 2 * server.quic)),
         text_of=_ways,
-        exported_as=(_field("tls"), _field("quic"), _field("ech")),
+        exported_as=(_field("quic"), _field("ech")),
     ),
     Column("to server", 9, 3, _field("bytes_to_server", "B"), "class:dim"),
     Column("to client", 9, 0, _field("bytes_to_client", "B")),

@@ -58,6 +58,7 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.INTERFACE_QUALITY: _INTERFACE,
     Panel.CLIENTS: _attributes("address"),
     Panel.SERVERS: _HOST,
+    Panel.OF_CONNECTION: _EXCHANGE,
     Panel.REQUESTS: _EXCHANGE,
     Panel.SLOWEST: _EXCHANGE,
     Panel.OF_CLIENT: _EXCHANGE,

@@ -364,6 +364,7 @@ def _name(place: Place, before: Sequence[Place]) -> str:
         Page.HOST: place.host or "",
         Page.CLIENT: place.client or "",
         Page.SECTION: (place.section or "") if in_host else f"{place.host}{place.section}",
+        Page.CONNECTION: place.connection[1] if place.connection else "",
         Page.EXCHANGE: place.exchange.method if place.exchange else "",
     }
     return names.get(place.page, place.page.value)

@@ -67,7 +67,9 @@ KEYS = (
     Key(("end", "G"), "End G", _move(+FAR), "last row"),
     Key(("tab",), "Tab", lambda view: moves.focused(view, +1), "next panel"),
     Key(("s-tab",), "Shift+Tab", lambda view: moves.focused(view, -1), "previous panel"),
-    Key(("enter", "right"), "Enter Right", moves.entered, "open the row: interface, host, section, request"),
+    Key(
+        ("enter", "right"), "Enter Right", moves.entered, "open the row: interface, host, section, connection, request"
+    ),
     Key(("escape", "backspace", "left"), "Esc Backspace Left", moves.left, "go back; remove the filter"),
     Key(("/",), "/", moves.typing, "filter: show only rows that match; see below"),
     Key(("n",), "n", lambda view: moves.found(view, +1), "next row that matches the filter"),
@@ -139,6 +141,7 @@ OF_PAGE = {
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
     Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
+    Page.CONNECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.EXCHANGE: (*INSIDE, (ARROWS, "other requests"), *LAST[1:]),
 }
 """Hints for each page, the most useful first."""

@@ -75,7 +75,7 @@ def to_view(view: View, number: int) -> View:
 
 
 def entered(view: View) -> View:
-    """Opens the page of the selected row: an interface, host, section, client or exchange."""
+    """Opens the page of the selected row: an interface, host, section, client, connection or exchange."""
     if view.helps or view.focus is None:
         return view
     view = held(view)
@@ -119,12 +119,8 @@ def _exchange(view: View, row: Any) -> Place | None:
     return None if is_there else Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
 
 
-def _connection(view: View, row: Any) -> Place | None:
-    """The page of the host. None if the window does not have the host: in TLS, netmon sees the name of a host
-    but cannot count its requests.
-    """
-    is_counted = view.frame is not None and view.frame.window.host(row.host) is not None
-    return Place(Page.HOST, Panel.SECTIONS, row.interface, row.host) if is_counted else None
+def _connection(_view: View, row: Any) -> Place:
+    return Place(Page.CONNECTION, Panel.OF_CONNECTION, connection=(row.first_seen, row.client, row.server))
 
 
 _WAYS: Mapping[Panel, Callable[[View, Any], Place | None]] = {
@@ -139,6 +135,7 @@ _WAYS: Mapping[Panel, Callable[[View, Any], Place | None]] = {
     Panel.REQUESTS: _exchange,
     Panel.SLOWEST: _exchange,
     Panel.OF_CLIENT: _exchange,
+    Panel.OF_CONNECTION: _exchange,
     Panel.CONNECTIONS: _connection,
 }
 

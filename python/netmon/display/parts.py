@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netmon.display import about, charts, header, tables
+from netmon.display import about, charts, header, inspector, tables
 from netmon.display.help import footer
 from netmon.display.timeline import timeline
 from netmon.display.view import Page, Panel, View
@@ -86,7 +86,7 @@ def _rows(n: int) -> Callable[[View], int]:
 TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture", "alert", "traffic", "tabs", "footer"
 RULES, KEPT, HEALTH, STATUSES, TIMELINE = "rules", "kept", "health", "statuses", "timeline"
 ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
-ABOUT_CLIENT, CLOSED = "about client", "closed"
+ABOUT_CLIENT, ABOUT_CONNECTION, CLOSED = "about client", "about connection", "closed"
 
 AIR = "air"
 """Blank lines between parts. `AIR` is used in steps, but is not drawn as a part."""
@@ -116,6 +116,7 @@ PARTS: Mapping[str, Part] = {
     ABOUT_HOST: Part(about.about_host, most=_rows(4), columns=24),
     ABOUT_SECTION: Part(about.about_section, most=_rows(3), columns=24),
     ABOUT_CLIENT: Part(about.about_client, most=_rows(3), columns=24),
+    ABOUT_CONNECTION: Part(inspector.about_connection, most=_rows(6), columns=24),
     Panel.HOSTS.value: _table(Panel.HOSTS, 55),
     Panel.SECTIONS.value: _table(Panel.SECTIONS, 45),
     Panel.ALL_SECTIONS.value: _table(Panel.ALL_SECTIONS, 60),
@@ -128,6 +129,7 @@ PARTS: Mapping[str, Part] = {
     Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
     Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
     Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
+    Panel.OF_CONNECTION.value: _table(Panel.OF_CONNECTION, 50),
     Panel.SERVERS.value: _table(Panel.SERVERS, 50),
     Panel.ALERTS.value: _drawn(tables.alerts, Panel.ALERTS, 6, _told),
 }
@@ -192,6 +194,7 @@ STEPS: Mapping[Page, Steps] = {
         (AIR, 5),
     ),
     Page.CLIENT: ((ABOUT_CLIENT, 3), *LAST, (AIR, 5)),
+    Page.CONNECTION: ((ABOUT_CONNECTION, 6), *LAST, (AIR, 5)),
     Page.SECTION: ((ABOUT_SECTION, 3), *LAST, (AIR, 5)),
     Page.EXCHANGE: ((TIMELINE, 14), _of(Panel.SLOWEST, 3), (TITLE, 1), (AIR, 5)),
 }
@@ -239,6 +242,7 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
     Page.INTERFACE: ((1, _stack(ABOUT_INTERFACE, Panel.INTERFACE_HOSTS)),),
     Page.HOST: ((1, _stack(ABOUT_HOST, Panel.SECTIONS, Panel.SLOWEST)),),
     Page.CLIENT: ((1, _stack(ABOUT_CLIENT, Panel.OF_CLIENT)),),
+    Page.CONNECTION: ((1, _stack(ABOUT_CONNECTION, Panel.OF_CONNECTION)),),
     Page.SECTION: ((1, _stack(ABOUT_SECTION, Panel.SLOWEST)),),
     Page.EXCHANGE: ((1, _stack(TIMELINE, Panel.SLOWEST)),),
 }

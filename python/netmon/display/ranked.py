@@ -191,8 +191,8 @@ def seen_on(frame: Frame, interface: str, order: Ordered, pattern: str) -> Rows:
 def exchanges(
     frame: Frame, off: frozenset[str], about: Place, pattern: str, ordered: tuple[Panel, Sort], *, within: bool
 ) -> Rows:
-    """The exchanges of the tail that belong to a host, section or client. Their values never change, so they are sorted
-    by the exact values and not by a standing.
+    """The exchanges of the tail that belong to a host, section, client or connection. Their values never change, so
+    they are sorted by the exact values and not by a standing.
     """
     client = None if about.client is None else frame.window.client(about.client)
 
@@ -201,6 +201,7 @@ def exchanges(
             (about.host is None or exchange.host == about.host)
             and (about.section is None or exchange.section == about.section)
             and (about.client is None or _asks(exchange, client, about.client))
+            and (about.connection is None or (exchange.client, exchange.server) == about.connection[1:])
             and exchange.interface not in off
         )
 

@@ -17,7 +17,7 @@ from netmon.display.view import PANELS, EarlierStanding, Last, Page, Panel, Plac
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from netmon._core import Client, Host
+    from netmon._core import Client, Connection, Host
     from netmon.frames import Frame
 
 NEW = Standing()
@@ -230,6 +230,21 @@ def _connections(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     return ranked.connections(frame, view.off, pattern, view.sort_of(panel))
 
 
+def _of_connection(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    about = Place(connection=view.place.connection)
+    return ranked.exchanges(frame, view.off, about, pattern, (panel, view.sort_of(panel)), within=False)
+
+
+def connection_of(view: View) -> Connection | None:
+    """The connection that the page is about: as the frame has it, or else as it was when its page was opened."""
+    key = view.place.connection
+    if key is None or view.frame is None:
+        return None
+    there = (one for one in view.frame.connections if (one.first_seen, one.client, one.server) == key)
+    last = view.last.get(Panel.CONNECTIONS)
+    return next(there, last.row if last is not None and last.key == key else None)
+
+
 def _servers(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     return ranked.servers(frame, _order(view, frame, panel), pattern)
 
@@ -259,6 +274,7 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Panel, str], Rows]] = {
     Panel.CLIENTS: _clients,
     Panel.OF_CLIENT: _of_client,
     Panel.SERVERS: _servers,
+    Panel.OF_CONNECTION: _of_connection,
     Panel.ALERTS: _alerts,
 }
 
@@ -266,6 +282,7 @@ _SCOPES: Mapping[Panel, Callable[[View], Any]] = {
     Panel.SECTIONS: _host,
     Panel.SLOWEST: lambda view: scope_of(view)[2:5],
     Panel.OF_CLIENT: _client,
+    Panel.OF_CONNECTION: lambda view: view.place.connection,
     Panel.INTERFACE_HOSTS: _interface,
 }
 """The subject of each table that depends on a host, section, client or interface."""

@@ -233,6 +233,9 @@ SPECS: Mapping[Panel, Spec] = {
     Panel.OF_CLIENT: _EXCHANGES._replace(
         absence=Absence("No exchange of this client listed: none was answered recently.")
     ),
+    Panel.OF_CONNECTION: _EXCHANGES._replace(
+        absence=Absence("No exchange of this connection listed: none was answered recently, or it stays closed.")
+    ),
     Panel.CLIENTS: Spec(
         "CLIENTS",
         columns.CLIENT,

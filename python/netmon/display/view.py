@@ -41,6 +41,7 @@ class Page(Enum):
     CLIENT = "Client"
     SECTION = "Section"
     EXCHANGE = "Request"
+    CONNECTION = "Connection"
 
 
 VIEWS = tuple(Page)[:8]
@@ -63,6 +64,7 @@ class Panel(Enum):
     CLIENTS = "clients"
     OF_CLIENT = "client-requests"
     SERVERS = "servers"
+    OF_CONNECTION = "connection-requests"
     ALERTS = "alerts"
 
 
@@ -80,12 +82,15 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.CLIENT: (Panel.OF_CLIENT,),
     Page.SECTION: (Panel.SLOWEST,),
     Page.EXCHANGE: (Panel.SLOWEST,),
+    Page.CONNECTION: (Panel.OF_CONNECTION,),
 }
 """The tables of a page that Tab cycles through, in this order. Large screens also show tables of other views."""
 
 
 class Place(NamedTuple):
-    """A page and its subject. From the top down, the subjects are: interface; host or client; section; exchange."""
+    """A page and its subject. From the top down, the subjects are: interface; host, client or connection; section;
+    exchange.
+    """
 
     page: Page = Page.HOSTS
     focus: Panel | None = Panel.HOSTS
@@ -94,13 +99,15 @@ class Place(NamedTuple):
     section: str | None = None
     exchange: Exchange | None = None
     client: str | None = None
+    connection: tuple[float, str, str] | None = None
+    """When its first packet was seen, its client and its server."""
     inner: str = ""
-    """The filter of its rows, if the page is about one host or client."""
+    """The filter of its rows, if the page is about one host, client or connection."""
 
     @property
     def is_within(self) -> bool:
-        """True if the page is about one host or client. Such a page has a filter of its own."""
-        return self.host is not None or self.client is not None
+        """True if the page is about one host, client or connection. Such a page has a filter of its own."""
+        return any(each is not None for each in (self.host, self.client, self.connection))
 
     @classmethod
     def of(cls, page: Page) -> Place:
@@ -121,6 +128,7 @@ SORTS: Mapping[Panel, Sort] = {
     Panel.HOST_QUALITY: Sort("retr"),
     Panel.REQUESTS: Sort("time"),
     Panel.OF_CLIENT: Sort("time"),
+    Panel.OF_CONNECTION: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
 """The initial sort order of a table, if it is not by requests."""
