@@ -50,6 +50,7 @@ READERS = {
     "libpcap loop": [str(FLOOR), "{file}"],
     "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-r", "{file}", "-w", "/dev/null"],
     "netmon": [*NETMON, "-r", "{file}"],
+    "netmon --workers 1": [*NETMON, "--workers", "1", "-r", "{file}"],
     "netmon --workers 2": [*NETMON, "--workers", "2", "-r", "{file}"],
     "httpry": ["httpry", "-r", "{file}", "-o", "/dev/null", "tcp"],
     "ngrep": ["ngrep", "-q", "-I", "{file}", "-W", "single", MESSAGES, "tcp"],

@@ -153,7 +153,7 @@ def main():
         crowd.write_bytes(forge.pcap(forge.crowd(CROWD)))
         other.write_bytes(forge.pcapng(*kept_alive(1000), *churn(300), link="vlan"))
         lossy.write_bytes(forge.pcap(*damaged(kept_alive() + churn() + large(), random.Random(1))))  # noqa: S311
-        read(crowd, "--json")
+        read(crowd, "--json", "--workers", "1")
         for form, workers in itertools.product(("--json", "--plain"), "11112"):
             for path in (whole, lossy, other, *CAPTURES.glob("*.pcap*")):
                 read(path, form, "--workers", workers)

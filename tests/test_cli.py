@@ -119,7 +119,8 @@ def test_a_filter_may_come_from_a_file(ran, tmp_path):
     [
         (["--top", "0"], "argument --top: '0' is not a whole number of 1 or more"),
         (["--top", "x"], "argument --top: 'x' is not a whole number of 1 or more"),
-        (["--workers", "65"], "argument --workers: '65' is not a whole number of 1 to 64"),
+        (["--workers", "65"], "argument --workers: '65' is not a whole number of 1 to 64 or auto"),
+        (["--workers", "all"], "argument --workers: 'all' is not a whole number of 1 to 64 or auto"),
         (["-B", "10GiB"], "argument -B/--buffer-size: '10GiB' is above 2047MiB, the most that libpcap takes"),
         (["-B", "9" * 5000], "is above 2047MiB"),
         (["--client-from", "Via"], "'Via' is not one of X-Forwarded-For, Forwarded, X-Real-IP, PROXY"),

@@ -18,7 +18,7 @@ from netmon import Monitor, Snapshot
 from promises import Wire, get, heads, ok, promise
 
 NOON = 1_795_348_800
-WORKERS = (1, 2, 3)
+WORKERS = (1, 2, 3, "auto")
 
 
 def rows(*wires):

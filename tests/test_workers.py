@@ -26,9 +26,9 @@ live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
 
 
 def counted(path, **settings):
-    """The snapshots of a capture file, or what is wrong with it."""
+    """The snapshots of a capture file, or what is wrong with it. One worker reads it unless told otherwise."""
     try:
-        return [snapshot.to_json() for snapshot in Monitor(read=path, **settings).snapshots()]
+        return [snapshot.to_json() for snapshot in Monitor(read=path, **{"workers": 1} | settings).snapshots()]
     except (OSError, FilterError) as error:
         return str(error)
 
@@ -41,6 +41,7 @@ def test_two_workers_and_three_count_what_one_does(path, settings):
     one = counted(path, **settings)
     assert counted(path, workers=2, **settings) == one
     assert counted(path, workers=3, **settings) == one
+    assert counted(path, workers="auto", **settings) == one
 
 
 def test_files_whose_times_jump_count_the_same_in_any_order(tmp_path):
@@ -58,7 +59,7 @@ def test_files_whose_times_jump_count_the_same_in_any_order(tmp_path):
     one = counted(paths)
     starts = [Snapshot.from_json(snapshot).start - 1e6 for snapshot in one]
     assert starts == [-7196, 4, 3604], "by time, whatever the order"
-    assert [counted(paths, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+    assert [counted(paths, workers=workers) for workers in (2, 3, 8, "auto")] == [one] * 4
     assert [counted(given) for given in (paths[::-1], paths[1:] + paths[:1])] == [one] * 2
 
 
@@ -82,7 +83,7 @@ def test_files_of_many_blocks_count_the_same(pack, many_blocks, tmp_path):
     one = counted(path, interval=0.05)
     assert len(many_blocks) > 5 * 2**18
     assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
-    assert [counted(path, interval=0.05, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+    assert [counted(path, interval=0.05, workers=workers) for workers in (2, 3, 8, "auto")] == [one] * 4
 
 
 def test_when_all_is_for_one_worker_the_others_wait_for_it(tmp_path):
@@ -92,7 +93,7 @@ def test_when_all_is_for_one_worker_the_others_wait_for_it(tmp_path):
     assert path.stat().st_size > 24 * 2**18
     one = counted(path)
     assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
-    assert [counted(path, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+    assert [counted(path, workers=workers) for workers in (2, 3, 8, "auto")] == [one] * 4
 
 
 CROWD = 110_000
@@ -115,7 +116,7 @@ def test_a_hundred_thousand_connections_at_once_count_the_same(crowd, tmp_path):
     total = Snapshot.merge(map(Snapshot.from_json, one))
     assert (len(one), total.requests, total.responses) == (15, CROWD, CROWD)
     assert total.capture.unanswered == 0
-    assert [counted(path, interval=0.3, workers=workers) for workers in (2, 3)] == [one] * 2
+    assert [counted(path, interval=0.3, workers=workers) for workers in (2, 3, "auto")] == [one] * 3
 
 
 @pytest.mark.parametrize("size", [1000, 70_000])
@@ -126,7 +127,7 @@ def test_a_pipe_counts_the_same(size, many_blocks, tmp_path):
 
     one = through_pipe(1)
     assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
-    assert [through_pipe(workers) for workers in (2, 3)] == [one] * 2
+    assert [through_pipe(workers) for workers in (2, 3, "auto")] == [one] * 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -97,7 +97,8 @@ class Monitor:
     `connections` asks for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels` decodes
     GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine rewrote an
     address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
-    `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
+    `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it. ``"auto"``
+    is two for files of small packets where two cores are free, otherwise one.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
     a user agent nor a path. Unless `processes` is false, a live capture on Linux looks for the processes of this
     machine at the ends of connections, with the rights that this process has. `where` is a filter as `Filter` describes

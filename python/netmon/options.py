@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     decode_tunnels: bool = False
     count_copies: bool = False
     response_timeout: Duration = Duration(3600)
-    workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] = 1
+    workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] = "auto"
     timeout: Duration | None = None
     user: str | None = None
 
@@ -137,7 +137,7 @@ class CaptureSettings(TypedDict, total=False):
     decode_tunnels: bool
     count_copies: bool
     response_timeout: float
-    workers: int
+    workers: int | Literal["auto"]
     section_depth: int
     client_from: str | None
     trusted_proxies: int
@@ -226,7 +226,7 @@ OPTIONS = (
         "DURATION",
         "how long to keep a silent connection that waits for a response",
     ),
-    Option("workers", CAPTURE, "--workers", "N", "number of threads; counts do not depend on it"),
+    Option("workers", CAPTURE, "--workers", "N", "number of threads, or auto; counts do not depend on it"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
     Option("user", RIGHTS, "--user", "NAME", "who to be once devices are open; default: who called sudo, or nobody"),
     Option(

@@ -7,8 +7,8 @@ only name a file or an interface.
 
 from __future__ import annotations
 
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -106,12 +106,14 @@ def _expected(kind: Any) -> str:
     """What kind of value is expected, in words for a person."""
     arguments = get_args(kind)
     if get_origin(kind) is Literal:
-        return f"one of {', '.join(arguments)}"
+        return f"one of {', '.join(arguments)}" if len(arguments) > 1 else arguments[0]
     if get_origin(kind) is Annotated:
         least, most = arguments[1].ge, arguments[1].le
         return f"{_expected(arguments[0])} of {least} " + ("or more" if most is None else f"to {most}")
     if NoneType in arguments:
         return _expected(arguments[0])
+    if get_origin(kind) is UnionType or get_origin(kind) is Union:
+        return " or ".join(_expected(one) for one in arguments)
     return NAMES.get(kind) or f"a {kind.__name__.lower()}"
 
 

@@ -60,8 +60,9 @@ pub struct EngineSettings {
     pub interval: Duration,
     /// Stop after this long.
     pub timeout: Option<Duration>,
-    /// Threads among which connections are divided, from 1 to [`MAX_WORKERS`].
-    pub workers: usize,
+    /// Threads among which connections are divided, from 1 to [`MAX_WORKERS`]. `None` leaves it to the source: one for a
+    /// live capture, and for files as many as read them fastest.
+    pub workers: Option<usize>,
     /// Key logs: files and named pipes that secrets of TLS connections are read from, and followed.
     pub keylogs: Vec<PathBuf>,
     /// Limits and options of the stages.
@@ -99,7 +100,8 @@ impl Engine {
             shared: shared.clone(),
             pipeline,
             interval: interval.as_nanos().try_into().unwrap_or(i64::MAX),
-            workers: workers.clamp(1, MAX_WORKERS),
+            workers: workers.unwrap_or(1).clamp(1, MAX_WORKERS),
+            chooses_workers: workers.is_none(),
             keylogs: keylogs::distinct(keylogs),
             timeout,
             began: OnceLock::new(),

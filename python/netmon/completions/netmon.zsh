@@ -32,7 +32,7 @@ _shtab_netmon_options=(
   "--decode-tunnels[decode GRE, VXLAN, GTP-U and other tunnels]"
   "--count-copies[count a connection again where NAT on this machine rewrote an address]"
   "--response-timeout[how long to keep a silent connection that waits for a response \[3600\]]:DURATION:"
-  "--workers[number of threads\; counts do not depend on it \[1\]]:N:"
+  "--workers[number of threads, or auto\; counts do not depend on it \[auto\]]:N:"
   {-t,--timeout}"[stop after this long\: 200, 200s, 5m, 1h]:DURATION:"
   "--user[who to be once devices are open\; default\: who called sudo, or nobody]:NAME:"
   "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:"
@@ -132,7 +132,7 @@ _shtab_netmon_diff_options=(
   "--decode-tunnels[decode GRE, VXLAN, GTP-U and other tunnels]"
   "--count-copies[count a connection again where NAT on this machine rewrote an address]"
   "--response-timeout[how long to keep a silent connection that waits for a response \[3600\]]:DURATION:"
-  "--workers[number of threads\; counts do not depend on it \[1\]]:N:"
+  "--workers[number of threads, or auto\; counts do not depend on it \[auto\]]:N:"
   ":the run to compare with:_files"
   ":the run that may be better or worse:_files"
 )

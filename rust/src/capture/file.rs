@@ -22,7 +22,7 @@ pub use blocks::{Lease, Pace, Patient};
 pub use capture_file::CaptureFile;
 pub use lent::Lent;
 pub use lines::{Line, Lines};
-pub use order::{Given, InOrder};
+pub use order::{FirstBlock, Given, InOrder};
 pub use record::{FileInterface, Missing, Problem, Reach, Record};
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! a time.
 
 mod alone;
+mod beginning;
+mod cores;
 mod crew;
 mod filters;
 mod inputs;
@@ -33,6 +35,7 @@ use crate::capture::{DEFAULT_SNAPLEN, Error};
 use crate::pipeline::Pipeline;
 use crate::pipeline::packet::Timestamp;
 use alone::Alone;
+use beginning::Beginning;
 use crew::Crew;
 use filters::Filters;
 pub use inputs::Inputs;
@@ -51,6 +54,8 @@ pub struct Files {
     snaplen: usize,
     news: Bell,
     inputs: Inputs,
+    /// What the inputs look like, until it is decided how many workers there are.
+    beginning: Beginning,
 }
 
 /// Reads files until their end. `opened` is told the result when all files were looked at.
@@ -83,6 +88,7 @@ impl Files {
             snaplen: if snaplen < DEFAULT_SNAPLEN { snaplen as usize } else { usize::MAX },
             news: Bell::new()?,
             inputs,
+            beginning: Beginning::default(),
             job,
         };
         *lock(&files.job.shared.names) = paths.iter().map(|path| files.inputs.called(path)).collect();
@@ -97,7 +103,16 @@ impl Files {
             }
         }
         files.unopened.make_contiguous().sort_by_key(|unopened| unopened.first);
+        files.choose_workers(is_only);
         Ok(files)
+    }
+
+    /// Decides how many workers there are, unless a number was asked for.
+    fn choose_workers(&mut self, is_only: bool) {
+        if self.job.chooses_workers {
+            self.job.workers = self.beginning.workers();
+            self.open.iter_mut().for_each(|stream| stream.packets.set_pace(pace(is_only, self.job.workers)));
+        }
     }
 
     /// Opens the key logs. Keys can come later only if packets can.
@@ -115,6 +130,8 @@ impl Files {
             stream.packets.begin(false);
         }
         self.check(&stream)?;
+        let is_lent = self.inputs.lent.contains_key(&path);
+        self.beginning.note(stream.packets.first_block(), is_lent || stream.pipe.is_some());
         if stream.pipe.is_some() || is_only || path == Path::new("-") {
             self.open.push(stream);
         } else {
@@ -157,7 +174,7 @@ impl Files {
         let _following = keylogs.follow(&self.job.shared)?;
         let (count, shared) = (self.job.workers, self.job.shared.clone());
         let collector = Collector::new(count, Overflow::Wait);
-        let Self { job, unopened, open, filters, snaplen, news, inputs } = self;
+        let Self { job, unopened, open, filters, snaplen, news, inputs, .. } = self;
         let settings = &job.pipeline;
         let intervals = Intervals::new(job.interval);
         let points = Points::default();

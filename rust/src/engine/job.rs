@@ -92,7 +92,10 @@ pub struct Job {
     pub pipeline: crate::pipeline::Settings,
     /// Length of an interval in nanoseconds.
     pub interval: i64,
+    /// Threads among which connections are divided.
     pub workers: usize,
+    /// True if files may choose another number, by what they contain.
+    pub chooses_workers: bool,
     /// Files that secrets of TLS connections are read from.
     pub keylogs: Vec<PathBuf>,
     pub timeout: Option<Duration>,

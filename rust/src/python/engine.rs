@@ -53,6 +53,24 @@ impl Whole {
     }
 }
 
+/// A number of workers, or `"auto"`.
+#[derive(FromPyObject)]
+enum Workers {
+    Count(Whole),
+    Name(String),
+}
+
+impl Workers {
+    /// The number asked for; `None` if it is left to the source.
+    fn count(self) -> PyResult<Option<usize>> {
+        match self {
+            Self::Count(count) => Ok(Some(count.within("workers", 1, MAX_WORKERS as u32)? as usize)),
+            Self::Name(name) if name == "auto" => Ok(None),
+            Self::Name(name) => Err(PyValueError::new_err(format!("workers must be a number or 'auto', not {name:?}"))),
+        }
+    }
+}
+
 /// How often Python's signal handlers are given a chance to run while a method waits.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -117,7 +135,7 @@ impl Engine {
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
-        decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
+        decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = None,
         user_agents = false, redact = "none", r#where = None,
         processes = true, write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
@@ -148,7 +166,7 @@ impl Engine {
         decode_tunnels: bool,
         count_copies: bool,
         response_timeout: f64,
-        workers: Whole,
+        workers: Option<Workers>,
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
@@ -160,7 +178,7 @@ impl Engine {
     ) -> PyResult<Self> {
         let filter_of_exchanges = r#where.map(Filter::parse).transpose();
         let filter_of_exchanges = filter_of_exchanges.map_err(|mistake| where_error(py, &mistake))?;
-        let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
+        let workers = workers.map_or(Ok(None), Workers::count)?;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
         let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
         let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;

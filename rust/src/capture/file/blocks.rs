@@ -206,6 +206,17 @@ impl Blocks {
         Self { from: BlockSource::Here(reader), pool, is_long: false, is_all_there: pace == Pace::Ahead }
     }
 
+    /// Changes how the rest of a file is read. What another thread reads is not changed.
+    pub fn set_pace(&mut self, pace: Pace) {
+        if let BlockSource::Here(reader) = &mut self.from
+            && reader.pace != Pace::AsItComes
+        {
+            reader.pace = pace;
+            self.is_all_there = pace == Pace::Ahead;
+            self.pool.set_most(pace.blocks());
+        }
+    }
+
     /// The blocks of a pipe; `news` is rung when there is something to read, and at its end.
     pub fn of_pipe(pipe: PipeSource, news: Bell) -> io::Result<Self> {
         let pool = Arc::new(BlockPool::new(BLOCKS));

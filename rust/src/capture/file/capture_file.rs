@@ -121,6 +121,16 @@ impl CaptureFile {
         std::mem::take(&mut self.told.missing)
     }
 
+    /// Changes how the rest of a file is read, if only this thread has read it until now.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.input.set_pace(if self.is_packed() { Pace::Ahead } else { pace });
+    }
+
+    /// True if it is compressed.
+    pub(super) fn is_packed(&self) -> bool {
+        self.is_packed.load(Ordering::Relaxed)
+    }
+
     /// Takes the reader, so that another thread can read ahead; `None` if there may not be much more of the file.
     pub(super) fn take_reader(&mut self) -> Option<Reader> {
         self.input.take_reader()
@@ -140,9 +150,7 @@ impl CaptureFile {
     /// is missing, the compressed file is at fault, not a writer that was stopped.
     pub(super) fn judge(&self, problem: Problem) -> Problem {
         match problem {
-            Problem::Truncated | Problem::Malformed(_) if self.is_packed.load(Ordering::Relaxed) => {
-                Problem::Packed(problem.to_string())
-            }
+            Problem::Truncated | Problem::Malformed(_) if self.is_packed() => Problem::Packed(problem.to_string()),
             other => other,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocks::pool::BlockPool;
-use super::blocks::{Block, Blocks, HEADROOM, Lease, NextBlock, Reader};
+use super::blocks::{Block, Blocks, HEADROOM, Lease, NextBlock, Pace, Reader};
 use super::record::{MAX_RECORD, Problem, Reach};
 
 /// The block being read. If the end of the block cuts a record, its first part is copied to just before the bytes of
@@ -26,6 +26,11 @@ impl Input {
     /// True if more bytes come without waiting.
     pub fn is_ready(&self) -> bool {
         self.blocks.is_ready()
+    }
+
+    /// See [`Blocks::set_pace`].
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.blocks.set_pace(pace);
     }
 
     /// See [`Blocks::take_reader`].

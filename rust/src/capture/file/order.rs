@@ -10,7 +10,7 @@ use std::mem::swap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::blocks::Lease;
+use super::blocks::{Lease, Pace};
 use super::capture_file::CaptureFile;
 use super::pages::{IndexEntry, Pages};
 use super::record::{FileInterface, Missing, Problem, Reach};
@@ -31,6 +31,17 @@ pub struct Given<'a> {
     pub block: &'a Arc<Lease>,
     /// Where in the block the data begins.
     pub at: usize,
+}
+
+/// What the first block of a file tells.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstBlock {
+    /// Captured bytes of its packets.
+    pub bytes: u64,
+    /// The number of its packets.
+    pub packets: u64,
+    /// True if the file is compressed.
+    pub is_packed: bool,
 }
 
 /// A file whose packets are given in order of time.
@@ -206,6 +217,17 @@ impl InOrder {
     /// Takes the problem of a file in which not even an interface was found.
     pub fn failed_to_begin(&mut self) -> Option<Problem> {
         self.problem.take_if(|_| self.interfaces.is_empty())
+    }
+
+    /// What the first block tells, once [`InOrder::begin`] has found it.
+    pub fn first_block(&self) -> FirstBlock {
+        let bytes = self.waiting.iter().map(|entry| u64::from(entry.len)).sum();
+        FirstBlock { bytes, packets: self.waiting.len() as u64, is_packed: self.pages.is_packed() }
+    }
+
+    /// Changes how the rest of a file is read. To be called before the first packet is given.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pages.set_pace(pace);
     }
 
     /// Time of the first packet, once [`InOrder::begin`] has found it.

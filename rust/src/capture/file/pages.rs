@@ -7,6 +7,7 @@ mod scanner;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::blocks::Pace;
 use super::capture_file::CaptureFile;
 use ahead::{ReadAhead, SharedScanner};
 use scanner::Scanner;
@@ -42,6 +43,16 @@ impl Pages {
     /// True if the next page comes without waiting, neither for the file nor for users of earlier blocks.
     pub fn is_ready(&self) -> bool {
         self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), ReadAhead::is_ready)
+    }
+
+    /// Changes how the rest of a file is read, if no thread reads it ahead yet.
+    pub fn set_pace(&self, pace: Pace) {
+        self.shared.scanner().file.set_pace(pace);
+    }
+
+    /// True if the file is compressed.
+    pub fn is_packed(&self) -> bool {
+        self.shared.scanner().file.is_packed()
     }
 
     /// See [`CaptureFile::part_since`].

@@ -54,6 +54,7 @@ impl Machine {
             pipeline,
             interval: SECOND,
             workers,
+            chooses_workers: false,
             keylogs: Vec::new(),
             timeout: None,
             began: OnceLock::new(),

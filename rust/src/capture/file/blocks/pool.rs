@@ -59,6 +59,14 @@ struct PoolState {
     is_over: bool,
     /// The user wants no more.
     is_abandoned: bool,
+    /// Maximum number of blocks.
+    most: usize,
+}
+
+impl PoolState {
+    fn may_fill(&self) -> bool {
+        self.large == 0 && (!self.empty.is_empty() || self.made < self.most)
+    }
 }
 
 /// All blocks of a file.
@@ -66,13 +74,17 @@ struct PoolState {
 pub struct BlockPool {
     state: Mutex<PoolState>,
     came_back: Condvar,
-    /// Maximum number of blocks.
-    most: usize,
 }
 
 impl BlockPool {
     pub fn new(most: usize) -> Self {
-        Self { state: Mutex::default(), came_back: Condvar::new(), most }
+        let state = PoolState { most, ..PoolState::default() };
+        Self { state: Mutex::new(state), came_back: Condvar::new() }
+    }
+
+    /// Changes the maximum number of blocks. Those beyond it that were made stay.
+    pub fn set_most(&self, most: usize) {
+        self.lock().most = most;
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {
@@ -86,7 +98,7 @@ impl BlockPool {
             if state.is_abandoned {
                 return None;
             }
-            if self.may_fill(&state) {
+            if state.may_fill() {
                 state.user_sleeps = false;
                 if let Some(bytes) = state.empty.pop() {
                     return Some(bytes);
@@ -100,13 +112,9 @@ impl BlockPool {
         }
     }
 
-    fn may_fill(&self, state: &PoolState) -> bool {
-        state.large == 0 && (!state.empty.is_empty() || state.made < self.most)
-    }
-
     /// True if there is a buffer to fill.
     pub fn has_empty(&self) -> bool {
-        self.may_fill(&self.lock())
+        self.lock().may_fill()
     }
 
     /// True if a block was read, and what follows it can be read too.
@@ -134,7 +142,7 @@ impl BlockPool {
         } else if !bytes.is_empty() {
             state.empty.push(bytes);
             // The reader is woken for several at once, unless the user waits, so that it is woken less often.
-            if state.user_sleeps || state.empty.len() >= self.most / 2 {
+            if state.user_sleeps || state.empty.len() >= state.most / 2 {
                 self.wake_reader(&mut state);
             }
         }
