@@ -1,7 +1,7 @@
 //! Laws of the readers that take bytes in any pieces: of header blocks, and of what streams inside connections.
 
-use _core::pipeline::protocol::http2::content::{Seen, Watch};
 use _core::pipeline::protocol::http2::hpack::{Decoder, Field};
+use _core::pipeline::protocol::watch::{Seen, Watch};
 use _core::pipeline::protocol::websocket::frames::Frames;
 
 type Told = Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>;

@@ -26,7 +26,6 @@ mod streams;
 mod subsets;
 mod words;
 
-use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -100,8 +99,6 @@ pub struct Aggregate {
     owners: Option<Box<Owners>>,
     /// Exchanges that are judged when their interval is closed, since their processes were not known when they ended.
     awaiting: Vec<Awaiting<Ticket>>,
-    /// Codes of exchanges that have not ended, the oldest first, as far as something is counted at the end.
-    waiting_codes: VecDeque<codes::Waiting<Ticket>>,
     /// Set if packets are recorded.
     noted: Option<Box<Noted>>,
     /// The host name being looked up. A field so that its memory is reused.
@@ -132,7 +129,6 @@ impl Aggregate {
             subsets: Subsets::new(&settings.subsets),
             owners: settings.processes.then(Box::default),
             awaiting: Vec::new(),
-            waiting_codes: VecDeque::new(),
             noted: None,
             host: Vec::new(),
             path: Vec::new(),
@@ -284,7 +280,6 @@ impl Aggregate {
         self.hoard.clear();
         self.noted.iter_mut().for_each(|noted| noted.clear());
         self.awaiting.clear();
-        self.waiting_codes.clear();
         self.owners.iter_mut().for_each(|owners| owners.clear());
     }
 }

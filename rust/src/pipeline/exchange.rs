@@ -12,7 +12,7 @@ mod table;
 use std::net::Ipv6Addr;
 
 pub use ambiguity::Ambiguity;
-pub use codes::{Closed, ErrorCode, GrpcStatus};
+pub use codes::{Closed, Code, Codes, ErrorCode, GrpcStatus};
 pub use fields::{ClientField, Fields, NoFields};
 pub use method::Method;
 pub use protocol::Protocol;
@@ -133,6 +133,8 @@ pub struct Finished {
     pub exchange: Exchange,
     /// Interface on which its connection was first seen.
     pub interface: InterfaceId,
+    /// The codes with which either side has ended it; [`Sink::ends_with`] has told each of them.
+    pub codes: Codes,
 }
 
 /// What is known at once of an exchange that has ended.
@@ -252,10 +254,8 @@ pub trait Sink {
     fn messages(&mut self, _ticket: Self::Ticket, _of_request: bool, _count: u64) {}
     /// A gRPC call has ended with this status. `status` is that of the response, if it was seen.
     fn grpc_status(&mut self, _ticket: Self::Ticket, _grpc: GrpcStatus, _status: Option<u16>) {}
-    /// One side has closed a WebSocket with this code, before its exchange ends; 1005 if it gave none (RFC 6455 §7.4.1).
-    fn websocket_closed(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: u16) {}
-    /// One side has reset the stream of `ticket`, before its exchange ends.
-    fn stream_reset(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: ErrorCode) {}
+    /// One side has ended the stream of `ticket` with this code, before its exchange ends.
+    fn ends_with(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: Code) {}
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);

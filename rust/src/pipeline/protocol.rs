@@ -6,11 +6,13 @@
 //! unanswered. The [`Sink`] returns a ticket for each request and gets it back with everything that belongs to that
 //! request.
 
+mod content;
 mod decrypting;
 mod events;
 mod forwarded;
 #[cfg(test)]
 mod frames;
+mod grpc;
 mod grpc_web;
 pub mod http1;
 pub mod http2;
@@ -22,6 +24,7 @@ pub mod session;
 mod shared;
 mod streamed;
 pub mod tls;
+pub mod watch;
 pub mod websocket;
 
 pub use session::{Rest, Session};
@@ -207,7 +210,7 @@ impl<S: Sink> Sessions<'_, S> {
             open => open,
         };
         let before = state.held();
-        state.take(flow, Input::GiveUp, self.sink);
+        state.give_up(flow, self.sink);
         self.shared.account(before, state.held());
         self.shared.close(state);
     }

@@ -1,6 +1,5 @@
 //! An exchange that waits for the names of its processes before it is judged.
 
-use super::codes::Codes;
 use super::words::Words;
 use crate::pipeline::exchange::{Ending, Finished};
 
@@ -12,5 +11,4 @@ pub struct Awaiting<T> {
     pub ending: Option<Ending>,
     pub finished: Finished,
     pub words: Option<Words>,
-    pub codes: Codes,
 }

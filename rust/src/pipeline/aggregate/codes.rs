@@ -1,30 +1,7 @@
 //! Codes with which streams end, and how they are counted in a row.
 
-use crate::pipeline::exchange::{ErrorCode, GrpcStatus};
+use crate::pipeline::exchange::{Code, Codes, GrpcStatus};
 use crate::pipeline::snapshot::{Counts, Streams};
-
-/// A code with which one side has ended a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// The stream was reset.
-    Reset(ErrorCode),
-    /// The WebSocket was closed.
-    Close(u16),
-}
-
-/// A code of an exchange that has not ended. The ticket is one for now.
-#[derive(Clone, Copy, Debug)]
-pub struct Waiting<T> {
-    /// Its ticket.
-    pub ticket: T,
-    /// True if the client ended it.
-    pub by_client: bool,
-    /// The code.
-    pub code: Code,
-}
-
-/// The code of the server and that of the client, if they gave one.
-pub type Codes = [Option<Code>; 2];
 
 /// The code of one side.
 pub fn of_one(by_client: bool, code: Code) -> Codes {

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::awaiting::Awaiting;
-use super::codes::{Codes, count_codes, count_grpc};
+use super::codes::{count_codes, count_grpc};
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
 use super::outcomes::Key;
@@ -13,7 +13,7 @@ use super::subsets::Rows;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Ending, Exchange, Finished, NoFields, Protocol, Response, Sides};
+use crate::pipeline::exchange::{Codes, Ending, Exchange, Finished, NoFields, Protocol, Response, Sides};
 use crate::pipeline::filter::{Facts, Field, Known, Outcome, Party};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::owners::Parties;
@@ -21,7 +21,7 @@ use crate::pipeline::snapshot::{self, Counts};
 
 impl Aggregate {
     /// Lists an exchange that was counted, counts it in subsets, and with a filter counts that it has no response.
-    pub(super) fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>, codes: Codes) {
+    pub(super) fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
         let Exchange { status, latency, .. } = finished.exchange;
         if self.settings.filter.is_some() {
             // A response of HTTP/0.9 has no status.
@@ -29,9 +29,9 @@ impl Aggregate {
         }
         let parties = self.subsets.needs().process.then(|| self.parties_of(&finished)).flatten();
         if self.has_to_wait(parties.as_ref()) {
-            self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone(), codes });
+            self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone() });
         } else {
-            self.count_in_subsets(ticket, &finished, words.as_ref(), codes, parties.as_ref());
+            self.count_in_subsets(ticket, &finished, words.as_ref(), parties.as_ref());
         }
         if self.marks() {
             self.mark(ticket, &finished, words.as_ref());
@@ -64,7 +64,6 @@ impl Aggregate {
         ticket: Ticket,
         finished: &Finished,
         words: Option<&Words>,
-        codes: Codes,
         parties: Option<&Parties>,
     ) {
         if self.subsets.is_empty() {
@@ -85,7 +84,7 @@ impl Aggregate {
             if let Some(status) = status {
                 count_status(counts, status);
             }
-            count_rare(counts, &finished.exchange, codes);
+            count_rare(counts, &finished.exchange, finished.codes);
             let grown = latency.map_or(0, |nanos| counts.latency.record(Sample::new(nanos)));
             grown + duration.map_or(0, |nanos| counts.duration.record(Sample::new(nanos)))
         });

@@ -11,7 +11,6 @@
 use std::net::Ipv6Addr;
 
 use super::awaiting::Awaiting;
-use super::codes::Codes;
 use super::ended::{Ended, facts_of_orphan};
 use super::scratch::Head;
 use super::settings::{Listing, Settings};
@@ -102,14 +101,13 @@ impl Aggregate {
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
     pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, ending: Ending, finished: Finished) {
         let words = self.hoard.take(ending.kept);
-        let codes = self.take_codes(ticket);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         let needs = self.settings.filter.as_ref().map(|filter| filter.needs()).unwrap_or_default();
         let parties = needs.process.then(|| self.parties_of(&finished)).flatten();
         if self.has_to_wait(parties.as_ref()) {
-            self.awaiting.push(Awaiting { ticket, ending: Some(ending), finished, words, codes });
+            self.awaiting.push(Awaiting { ticket, ending: Some(ending), finished, words });
         } else {
-            self.admit(ticket, ending, finished, words, codes, parties.as_ref());
+            self.admit(ticket, ending, finished, words, parties.as_ref());
         }
     }
 
@@ -120,15 +118,14 @@ impl Aggregate {
         ending: Ending,
         finished: Finished,
         words: Option<Words>,
-        codes: Codes,
         parties: Option<&Parties>,
     ) {
         if self.admits_ended(ticket, &finished, words.as_ref(), parties) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, ending.duration);
             self.count_outcome(ticket, &ending);
-            self.count_codes(ticket, codes);
-            self.finish(ticket, finished, words, codes);
+            self.count_codes(ticket, finished.codes);
+            self.finish(ticket, finished, words);
         }
     }
 

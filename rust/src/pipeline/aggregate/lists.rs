@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 4096;
 impl Aggregate {
     /// Lists an exchange with the words of its request, `None` if they are not known.
     pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
-        let Finished { exchange, interface } = finished;
+        let Finished { exchange, interface, .. } = finished;
         self.make_room_for_exchanges(2);
         let (host, section) = self.hosts.names(ticket.row);
         let Words { path, user_agent } = self.listed_words(words, &section);

@@ -51,11 +51,11 @@ impl Aggregate {
 
     /// Judges the exchanges that waited, by what is known now.
     pub(super) fn judge_awaiting(&mut self) {
-        for Awaiting { ticket, ending, finished, words, codes } in std::mem::take(&mut self.awaiting) {
+        for Awaiting { ticket, ending, finished, words } in std::mem::take(&mut self.awaiting) {
             let parties = self.parties_of(&finished);
             match ending {
-                Some(ending) => self.admit(ticket, ending, finished, words, codes, parties.as_ref()),
-                None => self.count_in_subsets(ticket, &finished, words.as_ref(), codes, parties.as_ref()),
+                Some(ending) => self.admit(ticket, ending, finished, words, parties.as_ref()),
+                None => self.count_in_subsets(ticket, &finished, words.as_ref(), parties.as_ref()),
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use super::codes::Code;
+use super::codes::of_one;
 use super::health::count;
 use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
-    Ending, ErrorCode, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response,
+    Code, Ending, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response,
     Secured, Sides, Sink,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
@@ -237,8 +237,7 @@ impl Sink for Aggregate {
         let is_counted = self.settings.filter.is_some() && ending.duration.is_none() || !self.subsets.is_empty();
         if is_counted || self.lists(ending.latency) || self.marks() {
             let words = self.hoard.take(ending.kept);
-            let codes = self.take_codes(ticket);
-            self.finish(ticket, tell(), words, codes);
+            self.finish(ticket, tell(), words);
         } else {
             self.hoard.free(ending.kept);
         }
@@ -256,12 +255,10 @@ impl Sink for Aggregate {
         }
     }
 
-    fn websocket_closed(&mut self, ticket: Ticket, by_client: bool, code: u16) {
-        self.code(ticket, by_client, Code::Close(code));
-    }
-
-    fn stream_reset(&mut self, ticket: Ticket, by_client: bool, code: ErrorCode) {
-        self.code(ticket, by_client, Code::Reset(code));
+    fn ends_with(&mut self, ticket: Ticket, by_client: bool, code: Code) {
+        if ticket.row.counts() {
+            self.count_codes(ticket, of_one(by_client, code));
+        }
     }
 
     fn observe(&mut self, ticket: Option<Ticket>, segment: &Observed, from_client: bool) {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::*;
 use crate::pipeline::aggregate::{Settings, Tracked, WantedSubset, WantedSubsets};
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-use crate::pipeline::exchange::ErrorCode;
 use crate::pipeline::exchange::{
-    Closed, Ending, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+    Closed, Code, Codes, Ending, ErrorCode, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request,
+    Response, Sides, Sink,
 };
 use crate::pipeline::filter::Filter;
 use crate::pipeline::flow::Losses;
@@ -64,10 +64,7 @@ fn report(sink: &mut Aggregate, ticket: Ticket, stream: &Stream) {
     sink.messages(ticket, true, asked);
     sink.messages(ticket, false, answered);
     for &(by_client, code) in codes {
-        match code {
-            Code::Reset(code) => sink.stream_reset(ticket, by_client, code),
-            Code::Close(code) => sink.websocket_closed(ticket, by_client, code),
-        }
+        sink.ends_with(ticket, by_client, code);
     }
     if let Some(name) = stream.grpc {
         sink.grpc_status(ticket, GrpcStatus::from_name(name).unwrap(), status);
@@ -102,7 +99,9 @@ fn finish(sink: &mut Aggregate, (ticket, kept): (Ticket, Kept), stream: &Stream)
         response_messages,
     };
     let ending = Ending { method: post(), status, latency, duration, kept };
-    sink.exchange(ticket, ending, || Finished { exchange, interface: InterfaceId(0) });
+    let mut codes = Codes::default();
+    stream.codes.iter().for_each(|&(by_client, code)| codes[usize::from(by_client)] = Some(code));
+    sink.exchange(ticket, ending, || Finished { exchange, interface: InterfaceId(0), codes });
 }
 
 fn run(sink: &mut Aggregate, stream: &Stream) {
@@ -222,20 +221,18 @@ fn messages_of_a_running_call_are_seen_unless_a_filter_waits_for_its_response() 
 }
 
 #[test]
-fn codes_wait_for_an_exchange_of_their_rows_and_their_number_is_bounded() {
+fn codes_under_a_filter_are_those_of_the_exchanges_that_it_admits() {
     const CLOSE: &[(bool, Code)] = &[(true, Code::Close(4000))];
+    const OTHER: &[(bool, Code)] = &[(true, Code::Close(4001)), (false, Code::Close(4002))];
     let socket = Stream { protocol: Protocol::WebSocket, target: "/s", status: Some(101), codes: CLOSE, ..HTTP1 };
+    let other = Stream { status: Some(200), codes: OTHER, ..socket };
     let mut sink = aggregate("status:101");
-    let open = [ask(&mut sink, &socket), ask(&mut sink, &socket)];
-    open.iter().for_each(|asked| report(&mut sink, asked.0, &socket));
-    assert_eq!(sink.waiting_codes.len(), 2);
-    open.into_iter().for_each(|asked| finish(&mut sink, asked, &socket));
-    run(&mut sink, &Stream { status: Some(200), ..socket });
-    assert!(sink.waiting_codes.is_empty());
-    assert_eq!(close(&mut sink).counts.streams.get().client_close_codes.by_count(), [(4000, 2)], "not the third");
-    let (ticket, _) = ask(&mut sink, &socket);
-    (0..5000).for_each(|_| sink.websocket_closed(ticket, false, 1000));
-    assert_eq!(sink.waiting_codes.len(), MAX_WAITING);
+    let open = [socket, other, socket].map(|stream| (ask(&mut sink, &stream), stream));
+    open.iter().for_each(|(asked, stream)| report(&mut sink, asked.0, stream));
+    open.into_iter().rev().for_each(|(asked, stream)| finish(&mut sink, asked, &stream));
+    let counts = close(&mut sink).counts;
+    assert_eq!(counts.streams.get().client_close_codes.by_count(), [(4000, 2)]);
+    assert_eq!(counts.streams.get().server_close_codes.by_count(), []);
 }
 
 #[test]
@@ -253,7 +250,6 @@ fn subsets_count_what_streams_report() {
     assert_eq!((&*rows[1].name, counts.errors, counts.streams.get().grpc_errors()), ("h/g", 2, 2));
     assert_eq!((counts.streams.get().messages(), counts.protocols().get(Protocol::Grpc)), (12, 2));
     assert_eq!(counts.streams, snapshot.hosts[0].sections[1].counts.streams, "codes of WebSocket too");
-    assert!(sink.waiting_codes.is_empty());
     assert_eq!(rows[0].counts.streams, crate::pipeline::snapshot::Rare::default());
 }
 

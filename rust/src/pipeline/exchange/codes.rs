@@ -1,6 +1,18 @@
-//! Codes with which streams end: statuses of gRPC, error codes of HTTP/2.
+//! Codes with which streams end: statuses of gRPC, error codes of HTTP/2, codes of WebSocket.
 
 use std::borrow::Cow;
+
+/// A code with which one side has ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The stream was reset (RFC 9113 §6.4).
+    Reset(ErrorCode),
+    /// The WebSocket was closed (RFC 6455 §7.4); 1005 if the close frame has no code.
+    Close(u16),
+}
+
+/// The code of the server and that of the client, if they gave one.
+pub type Codes = [Option<Code>; 2];
 
 /// The status of a gRPC call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -57,6 +57,8 @@ const NAMES: [&str; 44] = [
 impl Method {
     /// A method that is not in the list.
     pub const OTHER: Self = Self(u8::MAX);
+    /// `POST` (RFC 9110 §9.3.3).
+    pub const POST: Self = Self(1);
     /// `HEAD` (RFC 9110 §9.3.2): its response has no body.
     pub const HEAD: Self = Self(2);
     /// `CONNECT` (RFC 9110 §9.3.6): a successful response turns the connection into a tunnel.
@@ -90,7 +92,7 @@ mod tests {
         for name in NAMES {
             assert_eq!(Method::from_bytes(name.as_bytes()).name(), name);
         }
-        assert_eq!(Method::HEAD.name(), "HEAD");
+        assert_eq!([Method::POST, Method::HEAD].map(Method::name), ["POST", "HEAD"]);
         assert_eq!(Method::CONNECT.name(), "CONNECT");
         assert_eq!(Method::from_bytes(b"get"), Method::OTHER);
         assert_eq!(Method::from_bytes(b""), Method::OTHER);

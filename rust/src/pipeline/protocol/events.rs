@@ -5,8 +5,7 @@
 //! `data` field; a comment is no event. An event that the body ends within is not dispatched. A body with a content
 //! coding cannot be counted.
 
-use super::http2::content::{Seen, Watch};
-use crate::pipeline::steps;
+use super::watch::{Seen, Watch};
 
 const DATA: &[u8] = b"data";
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -67,24 +66,18 @@ impl Events {
 }
 
 impl Watch for Events {
-    fn take(&mut self, bytes: &[u8]) -> Seen {
-        steps::add(bytes.len());
-        let (mut rest, mut seen) = (bytes, Seen::default());
-        while let Some(&byte) = rest.first() {
-            let is_behind_cr = std::mem::take(&mut self.is_behind_cr);
-            let mut taken = 1;
-            match byte {
-                b'\n' if is_behind_cr => {}
-                b'\r' | b'\n' => {
-                    self.is_behind_cr = byte == b'\r';
-                    seen.messages += u64::from(self.end_line());
-                }
-                _ if self.line == Line::Rest => taken = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len()),
-                _ => self.begin(byte),
+    fn step(&mut self, bytes: &[u8], seen: &mut Seen) -> usize {
+        let is_behind_cr = std::mem::take(&mut self.is_behind_cr);
+        match bytes[0] {
+            b'\n' if is_behind_cr => {}
+            byte @ (b'\r' | b'\n') => {
+                self.is_behind_cr = byte == b'\r';
+                seen.messages += u64::from(self.end_line());
             }
-            rest = &rest[taken..];
+            _ if self.line == Line::Rest => return memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len()),
+            byte => self.begin(byte),
         }
-        seen
+        1
     }
 
     /// The line that the hole ends in counts as no field, and not as empty. A `data` field before it still makes an
@@ -101,6 +94,7 @@ impl Watch for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::protocol::watch::tests::in_pieces;
 
     #[test]
     fn events_are_counted_as_browsers_dispatch_them() {
@@ -123,11 +117,7 @@ mod tests {
             ("d\ndata: a\n\n", 1),
         ];
         for (body, want) in table {
-            for size in 1..=body.len().max(1) {
-                let mut events = Events::default();
-                let count: u64 = body.as_bytes().chunks(size).map(|piece| events.take(piece).messages).sum();
-                assert_eq!(count, want, "{body:?} in pieces of {size}");
-            }
+            assert_eq!(in_pieces(body.as_bytes(), Events::default).messages, want, "{body:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
-    Ending, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+    Codes, Ending, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
@@ -159,6 +159,7 @@ impl<K: Copy + PartialEq> Frames<K> {
                 response_messages: 0,
             },
             interface: flow.interface,
+            codes: Codes::default(),
         });
     }
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod dialogue;
+mod ended;
 mod fields;
 mod grammar;
 mod head;
@@ -14,6 +15,7 @@ mod proxy;
 mod start_line;
 
 pub use dialogue::{Found, MAX_WAITING, Switched};
+pub use ended::{Answered, tell};
 pub use fields::FieldLines;
 pub use head::{Ambiguities, Framing, RequestHead, ResponseHead};
 pub use message::{Event, Extent, Follows, Handler, Mark};

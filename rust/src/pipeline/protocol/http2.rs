@@ -1,9 +1,8 @@
 //! HTTP/2 on a connection: a reader for each direction, and a dialogue that pairs responses with requests.
 
-pub mod content;
+mod content;
 mod dialogue;
 mod frame;
-mod grpc;
 mod head;
 pub mod hpack;
 mod message;
@@ -13,7 +12,6 @@ mod search;
 mod state;
 mod streams;
 
-pub use content::{Content, Seen, Watch};
 pub use midway::{Midway, Step};
 pub use reader::MAX_BLOCK;
 pub use state::Upgraded;

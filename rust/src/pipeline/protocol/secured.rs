@@ -1,6 +1,6 @@
 //! A connection that speaks TLS: what it shows from outside, its decryption, and the session of its plaintext.
 
-use super::http1::Http1;
+use super::http1::{Http1, Switched};
 use super::reader::{Input, Known, Reader};
 use super::tls::{Decryption, Tls};
 use crate::pipeline::decode::Direction;
@@ -61,7 +61,11 @@ impl<K: Copy + PartialEq, I: Reader<K>> Secured<K, I> {
     }
 }
 
-impl<K: Copy + PartialEq, I: Reader<K>> Reader<K> for Secured<K, I> {
+impl<K, I> Reader<K> for Secured<K, I>
+where
+    K: Copy + PartialEq,
+    I: Reader<K> + for<'a> From<&'a Switched<K>>,
+{
     /// What is known of the plaintext or, before there is any, of what encloses it.
     fn known(&self) -> Known<K> {
         let inner = self.inner.known();
@@ -104,7 +108,9 @@ impl<K: Copy + PartialEq, I: Reader<K>> Reader<K> for Secured<K, I> {
                 let Some(plain) = &mut self.plain else { return u64::MAX };
                 let unwanted = plain.chunk(flow, direction, chunk, sink);
                 // A third protocol on the same connection has no reader; its first bytes are not kept.
-                plain.take_found();
+                if let Some(switched) = plain.take_found().and_then(|found| found.switched) {
+                    I::from(&switched).take(flow, Input::GiveUp, sink);
+                }
                 return unwanted;
             }
             Input::Shed(_) => self.outside = None,

@@ -81,6 +81,24 @@ impl<K: Copy> Reader<K> for Rest<K> {
     }
 }
 
+/// A connection behind the response 101, which changed its protocol.
+impl<K: Copy + PartialEq> From<&Switched<K>> for Session<K> {
+    fn from(switched: &Switched<K>) -> Self {
+        let &Switched { ticket, client, first, is_client_known, asked, answered } = switched;
+        let asked = match (asked, answered) {
+            (Some(asked), None) => asked,
+            (asked, answered) => {
+                let opened = asked.zip(answered);
+                return Self::WebSocket(Box::new(WebSocket::new(client, ticket, first, is_client_known, opened)));
+            }
+        };
+        let Waiting { method, kept, is_first, retransmitted, since, ended, bytes, .. } = asked;
+        let ended = ended.unwrap_or(since);
+        let asked = Upgraded { ticket, method, kept, is_first, retransmitted, since, ended, bytes };
+        Self::Http2(Box::new(Streamed::upgraded(client, asked)))
+    }
+}
+
 impl<K: Copy + PartialEq> Session<K> {
     /// What reads the connection.
     fn reader(&self) -> &dyn Reader<K> {
@@ -220,7 +238,7 @@ impl<K: Copy + PartialEq> Session<K> {
         kept: &mut Option<Midway>,
     ) -> bool {
         if let Some(switched) = &found.switched {
-            *self = Self::switched(switched);
+            *self = Self::from(switched);
             return true;
         }
         let plain = match std::mem::take(self) {
@@ -249,16 +267,13 @@ impl<K: Copy + PartialEq> Session<K> {
         true
     }
 
-    /// A connection behind the response 101, which changed its protocol.
-    fn switched(switched: &Switched<K>) -> Self {
-        let &Switched { ticket, client, first, is_client_known, asked } = switched;
-        let Some(asked) = asked else {
-            return Self::WebSocket(Box::new(WebSocket::new(client, ticket, first, is_client_known)));
-        };
-        let Waiting { method, kept, is_first, retransmitted, since, ended, bytes, .. } = asked;
-        let ended = ended.unwrap_or(since);
-        let asked = Upgraded { ticket, method, kept, is_first, retransmitted, since, ended, bytes };
-        Self::Http2(Box::new(Streamed::upgraded(client, asked)))
+    /// Ends the connection: requests that still wait are reported as unanswered.
+    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+        self.take(flow, Input::GiveUp, sink);
+        // The response 101 may have been read only now.
+        if let Some(switched) = self.take_found().and_then(|found| found.switched) {
+            Self::from(&switched).take(flow, Input::GiveUp, sink);
+        }
     }
 
     /// Returns the HTTP/1 reader of a session that has ended, so that its memory is used again; `None` if there is

@@ -14,7 +14,7 @@ use super::tls::tests::{Heard, fetch};
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::exchange::{
-    Ending, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Secured, Sides,
+    Code, Ending, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Secured, Sides,
 };
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
@@ -26,6 +26,7 @@ struct Script {
     requests: usize,
     /// Requests that wait for their exchange.
     kept: Vec<Kept>,
+    exchanges: Vec<Exchange>,
     /// Bytes behind heads: of responses, and of requests.
     sent: [u64; 2],
 }
@@ -66,8 +67,8 @@ impl Sink for Script {
     fn grpc_status(&mut self, ticket: usize, grpc: GrpcStatus, status: Option<u16>) {
         self.lines.push(format!("{} to {ticket} with {status:?}", grpc.name()));
     }
-    fn websocket_closed(&mut self, ticket: usize, by_client: bool, code: u16) {
-        self.lines.push(format!("{ticket} closed by {} with {code}", if by_client { "client" } else { "server" }));
+    fn ends_with(&mut self, ticket: usize, by_client: bool, code: Code) {
+        self.lines.push(format!("{ticket} ended by {} with {code:?}", if by_client { "client" } else { "server" }));
     }
     fn exchange(&mut self, ticket: usize, ending: Ending, tell: impl FnOnce() -> Finished) {
         let Ending { method, status, latency, duration, kept } = ending;
@@ -75,6 +76,7 @@ impl Sink for Script {
         let Exchange { request_bytes, response_bytes, .. } = exchange;
         assert_eq!((exchange.method, exchange.status), (method, status));
         assert_eq!((exchange.latency, exchange.duration, kept), (latency, duration, Kept(ticket as u32)));
+        self.exchanges.push(exchange);
         let at = self.kept.iter().position(|&waiting| waiting == kept);
         self.kept.remove(at.expect("what is kept comes back once"));
         self.lines

@@ -1,18 +1,27 @@
 //! WebSocket (RFC 6455) on a connection of its own, which began as HTTP/1 (RFC 9110 §7.8): messages, bytes and the codes
 //! of close frames are counted for the request that opened it, while the connection is open. The exchange of that request
-//! ends with the response 101.
+//! ends when both sides have closed, or with the connection.
 //!
-//! Nothing is kept but two positions, so an idle connection takes about a hundred bytes.
+//! Nothing is kept but two positions and that exchange, so an idle connection takes about three hundred bytes.
 
 pub mod frames;
 
 use crate::pipeline::decode::{Direction, SeqNumber};
-use crate::pipeline::exchange::{Note, Protocol, Sink};
+use crate::pipeline::exchange::{Code, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
-use crate::pipeline::protocol::http2::content::Watch;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::http1::{Answered, Waiting, tell};
 use crate::pipeline::protocol::reader::{Input, Known, Reader};
+use crate::pipeline::protocol::watch::Watch;
 use crate::pipeline::reassembly::Chunk;
 use frames::Frames;
+
+/// The exchange that has opened a WebSocket.
+#[derive(Debug)]
+struct Opened<K> {
+    asked: Waiting<K>,
+    answered: Answered,
+}
 
 /// Both sides of a WebSocket.
 #[derive(Debug)]
@@ -24,17 +33,26 @@ pub struct WebSocket<K> {
     sides: [Frames; 2],
     /// Where the first frame of the client begins, if that is known and nothing of it was seen yet.
     first: Option<SeqNumber>,
+    /// Its exchange, if that has not ended.
+    opened: Option<Box<Opened<K>>>,
 }
 
 impl<K: Copy> WebSocket<K> {
     /// A WebSocket behind the response 101. `first` is where its client goes on, if that is known. The frames of a
-    /// client that was not understood before cannot be found, so they are given up.
-    pub fn new(client: Direction, ticket: K, first: Option<SeqNumber>, is_client_known: bool) -> Self {
+    /// client that was not understood before cannot be found, so they are given up. `opened` is its exchange.
+    pub fn new(
+        client: Direction,
+        ticket: K,
+        first: Option<SeqNumber>,
+        is_client_known: bool,
+        opened: Option<(Waiting<K>, Answered)>,
+    ) -> Self {
         let mut sides = [Direction::Up, Direction::Down].map(|side| Frames::new(side == client));
         if !is_client_known {
             sides[client as usize].give_up();
         }
-        Self { client, ticket, sides, first }
+        let opened = opened.map(|(asked, answered)| Box::new(Opened { asked, answered }));
+        Self { client, ticket, sides, first, opened }
     }
 
     /// True if nothing that counts follows in either direction.
@@ -43,7 +61,13 @@ impl<K: Copy> WebSocket<K> {
     }
 
     /// Takes a chunk. Returns how many of the following bytes it has no need to see.
-    pub fn chunk<S: Sink<Ticket = K>>(&mut self, direction: Direction, chunk: &Chunk<'_>, sink: &mut S) -> u64 {
+    pub fn chunk<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
         let is_client = direction == self.client;
         let side = &mut self.sides[direction as usize];
         if side.is_over() {
@@ -63,19 +87,63 @@ impl<K: Copy> WebSocket<K> {
             side.give_up();
         }
         let seen = side.take(chunk.bytes);
+        let (unwanted, is_lost) = (side.unwanted(), side.is_lost());
         if bytes > 0 {
             sink.bytes(self.ticket, is_client, bytes);
         }
         if seen.messages > 0 {
             sink.messages(self.ticket, is_client, seen.messages);
         }
-        if let Some(code) = seen.closed {
-            sink.websocket_closed(self.ticket, is_client, code);
+        let code = seen.closed.map(Code::Close);
+        if let Some(code) = code {
+            sink.ends_with(self.ticket, is_client, code);
         }
-        if side.is_lost() {
+        if let Some(opened) = &mut self.opened {
+            opened.count(is_client, bytes, seen.messages, code, chunk.ts);
+        }
+        if is_lost {
             sink.note(Note::ParseError);
         }
-        side.unwanted()
+        if self.sides.iter().all(Frames::is_closed) {
+            self.give_up(flow, sink);
+        }
+        unwanted
+    }
+
+    /// Ends one direction: no more bytes follow in it.
+    pub fn finish(&mut self, direction: Direction, ts: Timestamp) {
+        if direction != self.client
+            && let Some(opened) = &mut self.opened
+        {
+            opened.answered.ended.get_or_insert(ts);
+        }
+    }
+
+    /// Ends the WebSocket, and reports its exchange.
+    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+        if let Some(opened) = self.opened.take() {
+            tell(flow, self.client, &opened.asked, Some(&opened.answered), sink);
+        }
+    }
+}
+
+impl<K> Opened<K> {
+    /// Counts what one side has sent.
+    fn count(&mut self, is_client: bool, bytes: u64, messages: u64, code: Option<Code>, ts: Timestamp) {
+        let Self { asked, answered } = self;
+        if let Some(code) = code {
+            answered.codes[usize::from(is_client)] = Some(code);
+        }
+        if is_client {
+            asked.bytes = asked.bytes.saturating_add(bytes);
+            asked.messages = asked.messages.saturating_add(messages.min(u64::from(u32::MAX)) as u32);
+            return;
+        }
+        answered.bytes = answered.bytes.saturating_add(bytes);
+        answered.messages = answered.messages.saturating_add(messages);
+        if code.is_some() {
+            answered.ended = Some(ts);
+        }
     }
 }
 
@@ -88,8 +156,17 @@ impl<K: Copy> Reader<K> for WebSocket<K> {
         !self.is_over()
     }
 
-    fn take<S: Sink<Ticket = K>>(&mut self, _: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
-        let Input::Chunk(direction, chunk) = input else { return 0 };
-        self.chunk(direction, &chunk, sink)
+    fn held(&self) -> usize {
+        self.opened.as_ref().map_or(0, |opened| size_of_val(&**opened))
+    }
+
+    fn take<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
+        match input {
+            Input::Chunk(direction, chunk) => return self.chunk(flow, direction, &chunk, sink),
+            Input::Finish(direction, ts) => self.finish(direction, ts),
+            Input::GiveUp => self.give_up(flow, sink),
+            Input::Shed(_) => {}
+        }
+        0
     }
 }

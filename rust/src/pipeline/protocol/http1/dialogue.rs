@@ -2,19 +2,16 @@
 
 use std::net::Ipv6Addr;
 
+use super::ended::{Answered, tell};
 use super::fields::FieldLines;
 use super::head::{Framing, RequestHead, ResponseHead};
 use super::line::{Line, Verdict, Waiting};
 use super::message::{Event, Extent, Follows, Handler, Mark};
 use crate::pipeline::decode::{Direction, SeqNumber};
-use crate::pipeline::exchange::{
-    Ending, Exchange, Finished, GrpcStatus, Method, Note, Protocol, Request, Response, Sides, Sink,
-};
+use crate::pipeline::exchange::{Codes, GrpcStatus, Method, Note, Protocol, Request, Response, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::protocol::events::Events;
-use crate::pipeline::protocol::grpc_web::GrpcWeb;
-use crate::pipeline::protocol::http2::content::Watch;
+use crate::pipeline::protocol::content::{Content, Kind};
 
 /// Limit on the requests of a connection that wait for their responses. A client that pipelines sends a handful.
 pub const MAX_WAITING: usize = 100;
@@ -41,6 +38,8 @@ pub struct Dialogue<K> {
     pub client: Option<Direction>,
     pub line: Line<K>,
     answer: Option<Answer<K>>,
+    /// The content of the request that is being sent, if it is read.
+    asking: Option<Box<Content>>,
     /// Ticket of the newest request.
     pub ticket: Option<K>,
     /// True if the newest request was answered before its client sent the announced body.
@@ -59,6 +58,7 @@ impl<K> Default for Dialogue<K> {
             client: None,
             line,
             answer: None,
+            asking: None,
             ticket: None,
             is_refused: false,
             then: None,
@@ -98,7 +98,7 @@ impl<K: Copy + PartialEq> Dialogue<K> {
 
     /// True if the connection speaks HTTP/1, no response is being sent, and no response may have been lost.
     fn is_plain(&self) -> bool {
-        self.answer.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
+        self.answer.is_none() && self.asking.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
 }
 
@@ -113,29 +113,10 @@ impl<K> Dialogue<K> {
 /// The content of a response that is a stream, as far as it was read.
 #[derive(Debug)]
 struct Watched {
-    reader: Reader,
+    content: Content,
+    is_grpc: bool,
     messages: u64,
     grpc: Option<GrpcStatus>,
-}
-
-#[derive(Debug)]
-enum Reader {
-    Events(Events),
-    GrpcWeb(GrpcWeb),
-}
-
-impl Watched {
-    fn reader(&mut self) -> &mut dyn Watch {
-        match &mut self.reader {
-            Reader::Events(events) => events,
-            Reader::GrpcWeb(frames) => frames,
-        }
-    }
-
-    /// The protocol of the exchange.
-    fn protocol(&self) -> Protocol {
-        if matches!(self.reader, Reader::GrpcWeb(_)) { Protocol::Grpc } else { Protocol::Http1 }
-    }
 }
 
 /// Another protocol that was recognised, with its first bytes.
@@ -160,8 +141,10 @@ pub struct Switched<K> {
     pub is_client_known: bool,
     /// Where the client goes on: how much of it the server had received.
     pub first: Option<SeqNumber>,
-    /// The request that waits for its response in HTTP/2 (RFC 7540 §3.2); `None` for other protocols.
+    /// The request that asked for it, whose exchange goes on in the new protocol; `None` if it was not seen.
     pub asked: Option<Waiting<K>>,
+    /// The response 101 of a WebSocket; `None` for HTTP/2, where another response follows (RFC 7540 §3.2).
+    pub answered: Option<Answered>,
 }
 
 /// What to do with the parsers when a connection changes its protocol.
@@ -191,10 +174,13 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, .. } = *head;
+        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, framing, .. } = *head;
         let fields = FieldLines(fields);
+        // Calls of gRPC-Web have a body.
+        let asks = if method == Method::POST && framing != Framing::Length(0) { grpc_web(&fields) } else { None };
+        let is_grpc = asks.is_some();
         let request = Request {
-            protocol: Protocol::Http1,
+            protocol: if is_grpc { Protocol::Grpc } else { Protocol::Http1 },
             method,
             target,
             is_cut,
@@ -213,6 +199,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return;
         }
         self.dialogue.is_refused = false;
+        if let Some(kind) = asks {
+            self.dialogue.asking = Some(Box::new(Content::of(kind)));
+        }
         self.dialogue.line.push(Waiting {
             ticket,
             method,
@@ -225,9 +214,15 @@ impl<S: Sink> Handler for Turn<'_, S> {
             is_first,
             is_simple,
             expects_continue,
+            is_grpc,
+            messages: 0,
             retransmitted: self.flow.retransmitted,
             kept: self.sink.keep(ticket, &request),
         });
+    }
+
+    fn takes_content(&self) -> bool {
+        self.dialogue.asking.is_some()
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
@@ -242,7 +237,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if unanswered > 0 {
             self.give_up(unanswered);
         }
-        let Some(&Waiting { ticket, method, ended, .. }) = self.dialogue.line.first().filter(|_| answers) else {
+        let Some(&Waiting { ticket, method, ended, is_grpc, .. }) = self.dialogue.line.first().filter(|_| answers)
+        else {
             return self.orphan(head, bytes, since.ts, since.ack);
         };
         let is_refused = self.dialogue.line.is_refused_by(status);
@@ -266,8 +262,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if method == Method::HEAD {
             return Follows::Nothing;
         }
-        // Only such content may be a stream. Events and messages in a body of known length are not counted.
-        if status == Some(200) && head.framing != Framing::Unknown && !matches!(head.framing, Framing::Length(1..)) {
+        // Only such content may be a stream. Events in a body of known length are not counted.
+        let may_stream = head.framing != Framing::Unknown && !matches!(head.framing, Framing::Length(1..));
+        if status == Some(200) && (may_stream || is_grpc) {
             return self.watch(head);
         }
         Follows::Body
@@ -292,10 +289,13 @@ impl<S: Sink> Handler for Turn<'_, S> {
     }
 
     fn content(&mut self, bytes: &[u8]) {
+        if self.is_client() {
+            return self.asked_content(bytes);
+        }
         if let Some(answer) = &mut self.dialogue.answer
             && let Some(watched) = &mut answer.watched
         {
-            let seen = watched.reader().take(bytes);
+            let seen = watched.content.take(bytes);
             watched.grpc = watched.grpc.or(seen.grpc);
             if seen.messages > 0 {
                 watched.messages += seen.messages;
@@ -306,8 +306,10 @@ impl<S: Sink> Handler for Turn<'_, S> {
 
     #[cold]
     fn content_lost(&mut self, count: u64) {
-        if let Some(watched) = self.dialogue.answer.as_mut().and_then(|answer| answer.watched.as_mut()) {
-            watched.reader().skip(Some(count));
+        if self.is_client() {
+            self.dialogue.asking.iter_mut().for_each(|content| content.skip(Some(count)));
+        } else if let Some(watched) = self.dialogue.answer.as_mut().and_then(|answer| answer.watched.as_mut()) {
+            watched.content.skip(Some(count));
         }
     }
 
@@ -425,48 +427,57 @@ impl<'a, S: Sink> Turn<'a, S> {
         self.dialogue.protocol = Some(protocol);
         self.dialogue.then = Some(Then::Stop);
         let client = self.direction.reverse();
-        let mut asked = None;
-        if protocol == Protocol::Http2 {
-            // The response comes on stream 1, so the exchange goes on there.
-            asked = self.dialogue.line.first().copied().filter(|asked| asked.ended.is_some());
+        let (mut asked, mut answered) = (None, None);
+        // In HTTP/2 the response comes on stream 1, and a WebSocket ends later, so the exchange goes on there.
+        if protocol != Protocol::Tunnel
+            && let Some(answer) = &mut self.dialogue.answer
+        {
+            let is_of_first = |asked: &&Waiting<S::Ticket>| asked.ticket == ticket && asked.ended.is_some();
+            asked = self.dialogue.line.first().filter(is_of_first).copied();
             if asked.is_some() {
                 self.dialogue.line.remove(0);
+                answer.is_final = false;
+            }
+            if protocol == Protocol::WebSocket {
+                answered = Some(answer.ended(None, protocol));
             }
         }
         if protocol == Protocol::WebSocket || asked.is_some() {
-            let switched = Some(Switched { ticket, client, is_client_known: false, first, asked });
+            let switched = Some(Switched { ticket, client, is_client_known: false, first, asked, answered });
             self.dialogue.found = Some(Box::new(Found { protocol, bytes: Box::default(), switched }));
+        }
+    }
+
+    /// Takes content of the request that is being sent.
+    fn asked_content(&mut self, bytes: &[u8]) {
+        let Some(content) = &mut self.dialogue.asking else { return };
+        let count = content.take(bytes).messages;
+        if count > 0
+            && let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none())
+        {
+            asking.messages = asking.messages.saturating_add(count as u32);
+            self.sink.messages(asking.ticket, true, count);
         }
     }
 
     /// Decides by the type of its content whether a response is a stream whose parts are counted.
     fn watch(&mut self, head: &ResponseHead<'_>) -> Follows {
         let fields = FieldLines(head.fields);
-        let Some(content_type) = fields.find(b"content-type") else { return Follows::Body };
-        let is = |name: &[u8]| {
-            content_type.split_at_checked(name.len()).is_some_and(|(start, rest)| {
-                start.eq_ignore_ascii_case(name) && !matches!(rest.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'-'))
-            })
-        };
-        let reader = if is(b"text/event-stream") && fields.find(b"content-encoding").is_none() {
-            Reader::Events(Events::default())
-        } else if is(b"application/grpc-web") {
-            Reader::GrpcWeb(GrpcWeb::default())
-        } else {
-            return Follows::Body;
-        };
+        let kind = fields.find(b"content-type").and_then(Kind::of).filter(|&kind| kind != Kind::Grpc);
+        let is_coded = || fields.find(b"content-encoding").is_some();
+        let Some(kind) = kind.filter(|kind| kind.is_grpc() || !is_coded()) else { return Follows::Body };
         let Some(answer) = &mut self.dialogue.answer else { return Follows::Body };
+        let is_grpc = kind.is_grpc();
         // A call that fails at once has its status in the head.
-        let grpc = match reader {
-            Reader::GrpcWeb(_) => fields.find(b"grpc-status").and_then(GrpcStatus::from_bytes),
-            Reader::Events(_) => None,
-        };
-        answer.watched = Some(Box::new(Watched { reader, messages: 0, grpc }));
+        let status = || fields.find(b"grpc-status").and_then(GrpcStatus::from_bytes);
+        let grpc = is_grpc.then(status).flatten();
+        answer.watched = Some(Box::new(Watched { content: Content::of(kind), is_grpc, messages: 0, grpc }));
         Follows::Content
     }
 
     /// Ends the newest request before `mark`.
     fn end_request(&mut self, mark: Mark) {
+        self.dialogue.asking = None;
         if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
             (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
         }
@@ -481,8 +492,8 @@ impl<'a, S: Sink> Turn<'a, S> {
             if let Some(grpc) = answer.watched.as_ref().and_then(|watched| watched.grpc) {
                 self.sink.grpc_status(answer.ticket, grpc, answer.status);
             }
-            let is_upgraded = self.dialogue.protocol == Some(Protocol::WebSocket);
-            tell(self.flow, client, asked, Some(answer), ended, is_upgraded, self.sink);
+            let protocol = if asked.is_grpc { Protocol::Grpc } else { Protocol::Http1 };
+            tell(self.flow, client, asked, Some(&answer.ended(ended, protocol)), self.sink);
             self.dialogue.line.remove(0);
         }
         self.dialogue.answer = None;
@@ -500,12 +511,14 @@ impl<'a, S: Sink> Turn<'a, S> {
 
     fn foreign(&mut self, protocol: Protocol, bytes: &[u8], mark: Mark) {
         let is_http = self.dialogue.protocol == Some(Protocol::Http1);
+        // A server of HTTP/2 may send its settings before the preface of its client, and they are no sure sign.
+        let is_named = self.dialogue.protocol == Some(Protocol::Other) && protocol != Protocol::Other;
         if is_http && self.dialogue.client == Some(self.direction.reverse()) {
             // The server sent a response that cannot be parsed.
             self.sink.note(Note::ParseError);
             self.dialogue.line.lose(mark);
             self.dialogue.then = Some(Then::SearchOn);
-        } else if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
+        } else if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) || is_named {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
             self.dialogue.found = Some(Box::new(Found { protocol, bytes: bytes.into(), switched: None }));
@@ -528,7 +541,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             let Some(asked) = self.dialogue.line.remove(at) else { return };
             self.sink.note(Note::Unanswered);
             let client = self.dialogue.client.unwrap_or(self.direction);
-            tell(self.flow, client, &asked, None, None, false, self.sink);
+            tell(self.flow, client, &asked, None, self.sink);
         }
     }
 }
@@ -538,47 +551,29 @@ fn is_h2c(head: &ResponseHead<'_>) -> bool {
     head.upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"h2c"))
 }
 
-/// Reports that an exchange has ended.
-fn tell<S: Sink>(
-    flow: &FlowInfo,
-    client: Direction,
-    asked: &Waiting<S::Ticket>,
-    answer: Option<&Answer<S::Ticket>>,
-    ended: Option<Timestamp>,
-    is_upgraded: bool,
-    sink: &mut S,
-) {
-    let duration = ended.map(|ts| ts.since(asked.since));
-    let (method, kept) = (asked.method, asked.kept);
-    let status = answer.and_then(|answer| answer.status);
-    let latency = answer.and_then(|answer| answer.latency);
-    sink.exchange(asked.ticket, Ending { method, status, latency, duration, kept }, || Finished {
-        exchange: Exchange {
-            ts: asked.since,
-            client: flow.key.sender(client),
-            server: flow.key.sender(client.reverse()),
-            method,
+/// Returns how a body with these fields carries messages of gRPC-Web, if it does.
+fn grpc_web(fields: &FieldLines<'_>) -> Option<Kind> {
+    let kind = fields.find(b"content-type").and_then(Kind::of)?;
+    matches!(kind, Kind::GrpcWeb | Kind::GrpcWebText).then_some(kind)
+}
+
+impl<K> Answer<K> {
+    /// The response at its end, of which `ended` is the time. `protocol` is that of the exchange, unless the content
+    /// shows another one.
+    fn ended(&self, ended: Option<Timestamp>, protocol: Protocol) -> Answered {
+        let &Self { status, latency, since, bytes, .. } = self;
+        let watched = self.watched.as_ref();
+        let is_grpc = watched.is_some_and(|watched| watched.is_grpc);
+        Answered {
             status,
-            request_bytes: asked.bytes,
-            response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency,
-            duration,
-            connect: flow.opening.handshake().filter(|_| asked.is_first),
-            request_time: asked.ended.map(|ended| ended.since(asked.since)),
-            transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
-            retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
-            protocol: match (answer.and_then(|answer| answer.watched.as_ref()), is_upgraded) {
-                (_, true) => Protocol::WebSocket,
-                (watched, false) => watched.map_or(Protocol::Http1, |watched| watched.protocol()),
-            },
-            tls: flow.cover.is_tls(),
-            stream: None,
-            tls_handshake: flow.cover.handshake().filter(|_| asked.is_first),
-            queued: None,
-            grpc_status: answer.and_then(|answer| answer.watched.as_ref()?.grpc),
-            request_messages: 0,
-            response_messages: answer.and_then(|answer| Some(answer.watched.as_ref()?.messages)).unwrap_or(0),
-        },
-        interface: flow.interface,
-    });
+            since,
+            ended,
+            bytes,
+            protocol: if is_grpc { Protocol::Grpc } else { protocol },
+            grpc: watched.and_then(|watched| watched.grpc),
+            messages: watched.map_or(0, |watched| watched.messages),
+            codes: Codes::default(),
+        }
+    }
 }

@@ -37,6 +37,10 @@ pub struct Waiting<K> {
     pub is_simple: bool,
     /// True while the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
+    /// True for a call of gRPC-Web.
+    pub is_grpc: bool,
+    /// Messages of gRPC-Web in its content.
+    pub messages: u32,
     /// Retransmitted segments of the connection before this request.
     pub retransmitted: u16,
     /// What the sink keeps of the request.

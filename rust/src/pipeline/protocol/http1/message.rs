@@ -68,6 +68,10 @@ pub enum Follows {
 pub trait Handler {
     /// A head of a request was read.
     fn request(&mut self, head: &RequestHead<'_>, extent: Extent);
+    /// Returns whether the handler takes the content of the request whose head was just read.
+    fn takes_content(&self) -> bool {
+        false
+    }
     /// A head of a response was read. Returns what follows it.
     fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows;
     /// Returns whether the current request was answered by a final response while its client waited for an interim one
@@ -75,7 +79,7 @@ pub trait Handler {
     fn was_refused(&self) -> bool;
     /// `count` bytes of the current message were read behind its head: body and framing.
     fn bytes(&mut self, count: u64);
-    /// Takes content of the current message, if [`Self::response`] has asked for it.
+    /// Takes content of the current message, if [`Self::takes_content`] or [`Self::response`] has asked for it.
     fn content(&mut self, bytes: &[u8]) {
         let _ = bytes;
     }

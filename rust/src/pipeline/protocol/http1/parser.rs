@@ -213,7 +213,7 @@ impl Parser {
     pub fn pass(&mut self, chunk: &Chunk<'_>) -> Option<u64> {
         match &mut self.state {
             State::Body { body: Body::Length(left), doubt: false, expects: false }
-                if chunk.skipped == 0 && (chunk.bytes.len() as u64) < *left =>
+                if chunk.skipped == 0 && (chunk.bytes.len() as u64) < *left && !self.is_watched =>
             {
                 *left -= chunk.bytes.len() as u64;
                 Some(*left)
@@ -493,6 +493,7 @@ impl Parser {
         let next = match *head {
             Head::Request(ref request) => {
                 handler.request(request, extent);
+                self.is_watched = request.framing != Framing::Length(0) && handler.takes_content();
                 Next::Body { framing: request.framing, doubt: false, expects: request.expects_continue }
             }
             Head::Response(ref response) => {

@@ -1,69 +1,83 @@
-//! The content of a stream in one direction, read as it passes: nothing is kept of it but its position.
+//! The content of a stream as it passes: which reader it has, and what is told of what that reader has seen.
 
-use super::grpc::Messages;
-use crate::pipeline::exchange::GrpcStatus;
+use super::head::Head;
+use super::message::Data;
+use super::streams::{REQUEST, RESPONSE, Stream};
+use crate::pipeline::exchange::{Code, GrpcStatus, Protocol, Sink};
+use crate::pipeline::protocol::content::{Content, Kind};
+use crate::pipeline::protocol::watch::Seen;
 
-/// Reads the content of a stream in one direction: of a WebSocket, of server-sent events. It is told every byte of the
-/// content, or its absence.
-pub trait Watch: std::fmt::Debug + Send {
-    /// Takes the next bytes.
-    fn take(&mut self, bytes: &[u8]) -> Seen;
-    /// The next `count` bytes cannot be seen; `None` if their number is not known.
-    fn skip(&mut self, count: Option<u64>);
-    /// Returns how many of the following bytes it has no need to see.
-    fn unwanted(&self) -> u64;
-}
-
-/// What bytes have shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Messages or events.
-    pub messages: u64,
-    /// The code of a WebSocket that is closed.
-    pub closed: Option<u16>,
-    /// The status of a call of gRPC-Web.
-    pub grpc: Option<GrpcStatus>,
-}
-
-/// The content of a stream in one direction.
-#[derive(Debug, Default)]
-pub enum Content {
-    /// Only the length counts.
-    #[default]
-    Opaque,
-    /// Messages of gRPC.
-    Grpc(Messages),
-    /// Anything else that is read.
-    Watched(Box<dyn Watch>),
-}
-
-impl Content {
-    /// Takes the next bytes.
-    #[inline]
-    pub fn take(&mut self, bytes: &[u8]) -> Seen {
-        match self {
-            Self::Opaque => Seen::default(),
-            Self::Grpc(messages) => Seen { messages: messages.take(bytes), ..Seen::default() },
-            Self::Watched(watch) => watch.take(bytes),
-        }
+/// The content of the request with this head, and that of its response as far as the request tells.
+pub fn of_request(head: &Head) -> [Content; 2] {
+    match head.kind {
+        _ if head.is_websocket => [Content::of_websocket(true), Content::Opaque],
+        // A call of gRPC is answered by messages, even if the type in the response is not known.
+        Some(Kind::Grpc) => [Content::of(Kind::Grpc), Content::of(Kind::Grpc)],
+        Some(kind) if kind.is_grpc() => [Content::of(kind), Content::Opaque],
+        _ => Default::default(),
     }
+}
 
-    /// The next `count` bytes cannot be seen; `None` if their number is not known.
-    pub fn skip(&mut self, count: Option<u64>) {
-        match self {
-            Self::Opaque => {}
-            Self::Grpc(messages) => messages.skip(count),
-            Self::Watched(watch) => watch.skip(count),
+/// The content of a response with this head; `None` if it is as the request has told.
+pub fn of_response(head: &Head) -> Option<Content> {
+    let kind = head.kind.filter(|kind| kind.is_grpc() || head.status == Some(200) && !head.is_coded)?;
+    Some(Content::of(kind))
+}
+
+/// The final response of a stream has begun with this head, behind this many holes.
+pub fn answer<K>(stream: &mut Stream<K>, head: &Head, holes: u16) {
+    let accepts = head.status.is_some_and(|status| (200..300).contains(&status));
+    let content = match stream.protocol {
+        // RFC 8441 §5: a response with a status of 2xx accepts the WebSocket.
+        Protocol::WebSocket if accepts => Some(Content::of_websocket(false)),
+        Protocol::WebSocket => {
+            stream.contents = Default::default();
+            None
         }
+        _ => of_response(head),
+    };
+    if head.kind.is_some_and(Kind::is_grpc) && stream.protocol != Protocol::WebSocket {
+        stream.protocol = Protocol::Grpc;
     }
+    if let (Some(content), true) = (content, stream.contents[RESPONSE].is_opaque()) {
+        (stream.contents[RESPONSE], stream.holes[RESPONSE]) = (content, holes);
+    }
+}
 
-    /// Returns how many of the following bytes need not be seen.
-    #[inline]
-    pub fn unwanted(&self) -> u64 {
-        match self {
-            Self::Opaque => u64::MAX,
-            Self::Grpc(messages) => messages.unwanted(),
-            Self::Watched(watch) => watch.unwanted(),
-        }
+/// Lets the reader of a content take a part of it.
+pub fn read<K>(stream: &mut Stream<K>, side: usize, data: &Data<'_>, holes: u16) -> Seen {
+    let content = &mut stream.contents[side];
+    if stream.holes[side] != holes {
+        stream.holes[side] = holes;
+        content.skip(None);
+    }
+    if data.skipped > 0 || data.is_vague {
+        content.skip(Some(data.skipped).filter(|_| !data.is_vague));
+    }
+    content.take(data.bytes)
+}
+
+/// Reports what a content has shown.
+pub fn tell<S: Sink>(stream: &mut Stream<S::Ticket>, is_client: bool, seen: Seen, sink: &mut S) {
+    let side = if is_client { REQUEST } else { RESPONSE };
+    if seen.messages > 0 {
+        stream.messages[side] = stream.messages[side].saturating_add(seen.messages.min(u64::from(u32::MAX)) as u32);
+        sink.messages(stream.ticket, is_client, seen.messages);
+    }
+    if let Some(code) = seen.closed {
+        stream.codes[usize::from(is_client)] = Some(Code::Close(code));
+        sink.ends_with(stream.ticket, is_client, Code::Close(code));
+    }
+    if let Some(status) = seen.grpc {
+        tell_grpc(stream, status, sink);
+    }
+}
+
+/// Reports the status of a gRPC call, once.
+pub fn tell_grpc<S: Sink>(stream: &mut Stream<S::Ticket>, grpc: GrpcStatus, sink: &mut S) {
+    if stream.grpc_status.is_none() {
+        stream.grpc_status = Some(grpc);
+        stream.protocol = Protocol::Grpc;
+        sink.grpc_status(stream.ticket, grpc, stream.answer.and_then(|answer| answer.status));
     }
 }

@@ -8,20 +8,20 @@
 //! request to the beginning of its response is the time for which the response was queued: nothing of its own stream
 //! has been sent by then.
 
-use super::content::{Content, Seen};
+use super::content;
 use super::frame::{Frame, Kind};
-use super::grpc::{Coding, Messages};
 use super::head::Head;
 use super::message::{Block, Control, Data, Event, Handler};
 use super::state::Dialogue;
-use super::streams::{Answer, MAX_STREAMS, Stream};
+use super::streams::{Answer, MAX_STREAMS, REQUEST, RESPONSE, Stream};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
-    Ending, ErrorCode, Exchange, Fields, Finished, GrpcStatus, Kept, Method, NoFields, Note, Protocol, Request,
+    Code, Codes, Ending, ErrorCode, Exchange, Fields, Finished, Kept, Method, NoFields, Note, Protocol, Request,
     Response, Sides, Sink,
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::content::Content;
 use crate::pipeline::protocol::http1::FieldLines;
 use crate::pipeline::steps;
 
@@ -44,10 +44,6 @@ pub struct Turn<'a, S: Sink> {
     pub dialogue: &'a mut Dialogue<S::Ticket>,
     pub sink: &'a mut S,
 }
-
-/// Index of what belongs to the request, and of what belongs to the response.
-const REQUEST: usize = 0;
-const RESPONSE: usize = 1;
 
 impl<S: Sink> Handler for Turn<'_, S> {
     fn block(&mut self, block: &Block<'_>) {
@@ -90,10 +86,10 @@ impl<S: Sink> Handler for Turn<'_, S> {
             (stream.asked, stream.busy) = (data.ts, busy);
         }
         let mut unwanted = u64::MAX;
-        if !matches!(stream.contents[side], Content::Opaque) {
-            let seen = read(stream, side, data, holes);
+        if !stream.contents[side].is_opaque() {
+            let seen = content::read(stream, side, data, holes);
             unwanted = stream.contents[side].unwanted();
-            tell_seen(stream, is_client, seen, self.sink);
+            content::tell(stream, is_client, seen, self.sink);
         }
         if data.ends_stream {
             if is_client {
@@ -142,43 +138,6 @@ impl<S: Sink> Handler for Turn<'_, S> {
             Kind::PushPromise if self.is_client() => false,
             _ => is_ahead || is_odd && id < *first || streams.has(id),
         }
-    }
-}
-
-/// Lets the reader of a content take a part of it.
-fn read<K>(stream: &mut Stream<K>, side: usize, data: &Data<'_>, holes: u16) -> Seen {
-    let content = &mut stream.contents[side];
-    if stream.holes[side] != holes {
-        stream.holes[side] = holes;
-        content.skip(None);
-    }
-    if data.skipped > 0 || data.is_vague {
-        content.skip(Some(data.skipped).filter(|_| !data.is_vague));
-    }
-    content.take(data.bytes)
-}
-
-/// Reports what a content has shown.
-fn tell_seen<S: Sink>(stream: &mut Stream<S::Ticket>, is_client: bool, seen: Seen, sink: &mut S) {
-    let side = if is_client { REQUEST } else { RESPONSE };
-    if seen.messages > 0 {
-        stream.messages[side] = stream.messages[side].saturating_add(seen.messages.min(u64::from(u32::MAX)) as u32);
-        sink.messages(stream.ticket, is_client, seen.messages);
-    }
-    if let Some(code) = seen.closed {
-        sink.websocket_closed(stream.ticket, is_client, code);
-    }
-    if let Some(status) = seen.grpc {
-        tell_grpc(stream, status, sink);
-    }
-}
-
-/// Reports the status of a gRPC call, once.
-fn tell_grpc<S: Sink>(stream: &mut Stream<S::Ticket>, grpc: GrpcStatus, sink: &mut S) {
-    if stream.grpc_status.is_none() {
-        stream.grpc_status = Some(grpc);
-        stream.protocol = Protocol::Grpc;
-        sink.grpc_status(stream.ticket, grpc, stream.answer.and_then(|answer| answer.status));
     }
 }
 
@@ -254,10 +213,10 @@ impl<'a, S: Sink> Turn<'a, S> {
         let lines = FieldLines(head.lines());
         let fields: &dyn Fields = if head.has_unknown { &NoFields } else { &lines };
         let method = head.method();
-        let protocol = match head.grpc {
-            Some(_) => Protocol::Grpc,
-            None if head.is_websocket => Protocol::WebSocket,
-            None => Protocol::Http2,
+        let protocol = match head.kind {
+            _ if head.is_websocket => Protocol::WebSocket,
+            Some(kind) if kind.is_grpc() => Protocol::Grpc,
+            _ => Protocol::Http2,
         };
         let request = Request {
             protocol,
@@ -277,8 +236,6 @@ impl<'a, S: Sink> Turn<'a, S> {
         if is_first {
             self.sink.opening(ticket, &self.flow.opening, self.dialogue.client);
         }
-        let content =
-            || if head.grpc == Some(Coding::Binary) { Content::Grpc(Messages::default()) } else { Content::Opaque };
         self.dialogue.streams.insert(Stream {
             id,
             ticket,
@@ -294,11 +251,12 @@ impl<'a, S: Sink> Turn<'a, S> {
             busy: self.dialogue.busy_until(block.until),
             bytes: [block.size, 0],
             messages: [0; 2],
-            contents: [content(), content()],
+            contents: content::of_request(head),
             holes: [self.dialogue.client, self.dialogue.client.reverse()]
                 .map(|side| self.dialogue.holes[side as usize]),
             answer: None,
             grpc_status: None,
+            codes: Codes::default(),
         });
     }
 
@@ -330,16 +288,10 @@ impl<'a, S: Sink> Turn<'a, S> {
             let queued = busy.saturating_sub(stream.busy).min(latency.unwrap_or(0));
             let (status, since) = (head.status, block.since);
             stream.answer = Some(Answer { status, latency, queued, since, ended: None });
-            if let (Some(coding), Content::Opaque) = (head.grpc, &stream.contents[RESPONSE]) {
-                stream.protocol = Protocol::Grpc;
-                if coding == Coding::Binary {
-                    stream.contents[RESPONSE] = Content::Grpc(Messages::default());
-                    stream.holes[RESPONSE] = self.dialogue.holes[self.direction as usize];
-                }
-            }
+            content::answer(stream, head, self.dialogue.holes[self.direction as usize]);
         }
         if let Some(grpc) = head.grpc_status {
-            tell_grpc(stream, grpc, self.sink);
+            content::tell_grpc(stream, grpc, self.sink);
         }
         if block.ends_stream {
             self.end_response(id, block.until);
@@ -367,13 +319,12 @@ impl<'a, S: Sink> Turn<'a, S> {
         if self.dialogue.streams.is_full() {
             self.make_room();
         }
-        let content =
-            if head.grpc == Some(Coding::Binary) { Content::Grpc(Messages::default()) } else { Content::Opaque };
+        let is_grpc = head.kind.is_some_and(|kind| kind.is_grpc());
         self.dialogue.streams.insert(Stream {
             id,
             ticket,
             method: Method::OTHER,
-            protocol: if head.grpc.is_some() { Protocol::Grpc } else { Protocol::Http2 },
+            protocol: if is_grpc { Protocol::Grpc } else { Protocol::Http2 },
             has_request: false,
             is_first: false,
             is_asked: true,
@@ -384,10 +335,11 @@ impl<'a, S: Sink> Turn<'a, S> {
             busy: 0,
             bytes: [0, block.size],
             messages: [0; 2],
-            contents: [Content::Opaque, content],
+            contents: [Content::Opaque, content::of_response(head).unwrap_or_default()],
             holes: [0, self.dialogue.holes[self.direction as usize]],
             answer: Some(Answer { status: Some(status), latency: None, queued: 0, since: block.since, ended: None }),
             grpc_status: None,
+            codes: Codes::default(),
         });
     }
 
@@ -418,7 +370,9 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn reset(&mut self, id: u32, code: u32, _ts: Timestamp) {
         let is_client = self.is_client();
         let Some(stream) = self.dialogue.streams.get_mut(id) else { return };
-        self.sink.stream_reset(stream.ticket, is_client, ErrorCode::from_number(code));
+        let code = Code::Reset(ErrorCode::from_number(code));
+        stream.codes[usize::from(is_client)] = Some(code);
+        self.sink.ends_with(stream.ticket, is_client, code);
         self.dialogue.reset.rotate_right(1);
         self.dialogue.reset[0] = id;
         self.end(id);
@@ -510,5 +464,6 @@ fn tell<S: Sink>(flow: &FlowInfo, client: Direction, stream: &Stream<S::Ticket>,
             response_messages: u64::from(stream.messages[RESPONSE]),
         },
         interface: flow.interface,
+        codes: stream.codes,
     });
 }

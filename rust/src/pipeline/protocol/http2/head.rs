@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::grpc::{self, Coding};
 use super::hpack::Field;
 use crate::pipeline::exchange::{GrpcStatus, Method};
+use crate::pipeline::protocol::content::Kind;
 
 /// Limit on the bytes of a block that are kept while it is read. As the limit on a head of HTTP/1.
 const MAX_KEPT: usize = 64 * 1024;
@@ -43,10 +43,10 @@ pub struct Head {
     pub is_websocket: bool,
     /// True for any extended CONNECT.
     is_extended: bool,
-    /// How the content carries messages of gRPC, if it does.
-    pub grpc: Option<Coding>,
-    /// True if the content is server-sent events.
-    pub is_events: bool,
+    /// What the content is, if it is a stream that is read.
+    pub kind: Option<Kind>,
+    /// True if the content has a content coding, such as gzip.
+    pub is_coded: bool,
     /// The status of a gRPC call.
     pub grpc_status: Option<GrpcStatus>,
     /// True if there is a field whose name is not known.
@@ -81,10 +81,8 @@ impl Head {
                 self.is_websocket = value == Some(b"websocket");
             }
             b"host" if self.host == Part::Missing => self.host = self.keep(value),
-            b"content-type" => {
-                self.grpc = value.and_then(grpc::coding);
-                self.is_events = value.is_some_and(|value| value.starts_with(b"text/event-stream"));
-            }
+            b"content-type" => self.kind = value.and_then(Kind::of),
+            b"content-encoding" => self.is_coded = value != Some(b"identity"),
             b"grpc-status" => self.grpc_status = value.and_then(GrpcStatus::from_bytes),
             b"user-agent" | b"x-forwarded-for" | b"forwarded" | b"x-real-ip" => self.line(name, value),
             _ => {}

@@ -1,10 +1,9 @@
 //! What both directions of a connection share: the streams that are open, and the decoders of header blocks.
 
-use super::content::Content;
 use super::hpack::Decoder;
 use super::streams::{Stream, Streams};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Kept, Method, Protocol};
+use crate::pipeline::exchange::{Codes, Kept, Method, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 /// The state that both directions of a connection share.
@@ -110,10 +109,11 @@ impl<K: Copy> Dialogue<K> {
             busy: 0,
             bytes: [bytes, 0],
             messages: [0; 2],
-            contents: [Content::Opaque, Content::Opaque],
+            contents: Default::default(),
             holes: [0; 2],
             answer: None,
             grpc_status: None,
+            codes: Codes::default(),
         });
         dialogue
     }

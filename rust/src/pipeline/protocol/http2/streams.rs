@@ -1,8 +1,8 @@
 //! The streams of a connection that are open: one exchange each, found by the number of the stream.
 
-use super::content::Content;
-use crate::pipeline::exchange::{GrpcStatus, Kept, Method, Protocol};
+use crate::pipeline::exchange::{Codes, GrpcStatus, Kept, Method, Protocol};
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::content::{Content, READER};
 use crate::pipeline::steps;
 
 /// Limit on the streams of a connection that are kept. Servers allow 100 to 256 at a time. Beyond the limit, the older
@@ -54,7 +54,13 @@ pub struct Stream<K> {
     pub holes: [u16; 2],
     pub answer: Option<Answer>,
     pub grpc_status: Option<GrpcStatus>,
+    /// The codes with which either side has ended it.
+    pub codes: Codes,
 }
+
+/// Index of what belongs to the request, and of what belongs to the response.
+pub const REQUEST: usize = 0;
+pub const RESPONSE: usize = 1;
 
 /// The open streams of a connection, in no order.
 #[derive(Debug)]
@@ -159,9 +165,11 @@ impl<K> Streams<K> {
         self.list.shrink_to_fit();
     }
 
-    /// Bytes of memory for streams.
+    /// Bytes of memory for streams, and for readers of their contents.
     #[inline]
     pub fn held(&self) -> usize {
-        self.ids.capacity() * size_of::<u32>() + self.list.capacity() * size_of::<Stream<K>>()
+        self.ids.capacity() * size_of::<u32>()
+            + self.list.capacity() * size_of::<Stream<K>>()
+            + self.list.len() * 2 * READER
     }
 }

@@ -1,5 +1,6 @@
 //! Conversations: each test sends frames in both directions, in order, and compares what the sink is told.
 
+mod contents;
 mod loss;
 mod midway;
 mod peer;
@@ -10,7 +11,7 @@ use super::frame;
 use super::streams::MAX_STREAMS;
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::exchange::{
-    Ending, ErrorCode, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Sides, Sink,
+    Code, Ending, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Sides, Sink,
 };
 use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
@@ -78,8 +79,12 @@ impl Sink for Script {
     fn grpc_status(&mut self, ticket: usize, grpc: GrpcStatus, status: Option<u16>) {
         self.lines.push(format!("{} of {ticket} {status:?}", grpc.name()));
     }
-    fn stream_reset(&mut self, ticket: usize, by_client: bool, code: ErrorCode) {
-        self.lines.push(format!("{} of {ticket} {}", code.name(), if by_client { "by client" } else { "by server" }));
+    fn ends_with(&mut self, ticket: usize, by_client: bool, code: Code) {
+        let code = match code {
+            Code::Reset(code) => code.name().into_owned(),
+            Code::Close(code) => code.to_string(),
+        };
+        self.lines.push(format!("{code} of {ticket} {}", if by_client { "by client" } else { "by server" }));
     }
     fn observe(&mut self, _: Option<usize>, _: &Observed, _: bool) {}
     fn note(&mut self, note: Note) {

@@ -6,8 +6,7 @@
 //! After any other hole, and after bytes that are no frame, the side is given up: a payload may hold anything, so what
 //! looks like a frame behind a hole may be none.
 
-use crate::pipeline::protocol::http2::content::{Seen, Watch};
-use crate::pipeline::steps;
+use crate::pipeline::protocol::watch::{Seen, Watch};
 
 /// The longest header: two bytes, a length of eight, and a masking key of four.
 const MAX_HEADER: usize = 14;
@@ -86,6 +85,11 @@ impl Frames {
         self.state == State::Lost
     }
 
+    /// True behind a close frame.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
     /// True if nothing that counts follows.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Lost)
@@ -127,8 +131,9 @@ impl Frames {
         }
         if length == 0 { START } else { State::Payload(length) }
     }
+}
 
-    /// Reads what can be read at once. Returns the number of bytes.
+impl Watch for Frames {
     fn step(&mut self, bytes: &[u8], seen: &mut Seen) -> usize {
         match &mut self.state {
             State::Header { bytes: header, count } => {
@@ -165,17 +170,6 @@ impl Frames {
             State::Closed | State::Lost => bytes.len(),
         }
     }
-}
-
-impl Watch for Frames {
-    fn take(&mut self, bytes: &[u8]) -> Seen {
-        let (mut rest, mut seen) = (bytes, Seen::default());
-        while !rest.is_empty() {
-            steps::add(1);
-            rest = &rest[self.step(rest, &mut seen)..];
-        }
-        seen
-    }
 
     fn skip(&mut self, count: Option<u64>) {
         self.state = match (self.state, count) {
@@ -199,6 +193,7 @@ impl Watch for Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::steps;
 
     /// Reads bytes whole and in all pieces of one size. Returns the number of messages, the code, and whether the side
     /// was given up.
