@@ -4,8 +4,9 @@
     captures.py FOLDER [--seconds 15] [NAME...]
 
 NAME is `api` (keep-alive, 64 connections, 50 hosts, nearly every packet carries a head), `bulk` (bodies of 100 KB to
-10 MB), `churn` (a connection for each request) or `lossy` (`api` with 1 % of the packets lost, 1 % doubled and 1 %
-swapped with the next packet); without NAME, all are made. FOLDER/NAME.requests is the number of requests that nginx
+10 MB), `churn` (a connection for each request), `lossy` (`api` with 1 % of the packets lost, 1 % doubled and 1 %
+swapped with the next packet), `http1` or `http2` (the same 60,000 small requests of h2load in both, one at a time on each
+of 64 connections); without NAME, all are made. FOLDER/NAME.requests is the number of requests that nginx
 logged. Needs root.
 """
 # ruff: noqa: S311  random choices must be the same each time
@@ -20,9 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the networks of the live tests
 import namespaces
 
-NAMES = ("api", "bulk", "churn", "lossy")
+NAMES = ("api", "bulk", "churn", "lossy", "http1", "http2")
 SIZES = {"100k": 100_000, "500k": 500_000, "1m": 1_000_000, "10m": 10_000_000}
 LAST = "/the-last-one"
+SAME = 60_000
+"""Requests of `http1` and of `http2`. nginx closes a connection after 1,000."""
 
 BULK = """
 local over, i, sizes = nil, 0, {"100k", "500k", "1m", "10m"}
@@ -43,7 +46,10 @@ def make_traffic(web, client, name, seconds):
         web.page("wrk.lua", BULK)
     elif name == "churn":
         web.page("wrk.lua", namespaces.WRK.replace("{Host =", '{Connection = "close", Host ='))
-    web.wrk(client, seconds, connections=8 if name == "bulk" else 64)
+    if name.startswith("http"):
+        web.h2load(client, SAME, version=int(name[-1]))
+    else:
+        web.wrk(client, seconds, connections=8 if name == "bulk" else 64)
 
 
 def record(path, name, seconds):

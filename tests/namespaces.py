@@ -180,7 +180,7 @@ http {{
   client_max_body_size 100m; client_body_temp_path {folder}/body; default_type text/plain; keepalive_requests 1000;
   gzip_types text/plain;
   server {{
-    listen 80 backlog=1024; listen [::]:80; listen 8080; root {folder};
+    listen 80 backlog=1024; listen [::]:80; listen 8080; listen 8082 http2 backlog=1024; root {folder};
     location /api/  {{ return 200 '{{"ok":true,"items":[1,2,3,4,5,6,7,8,9,10]}}\n'; }}
     location /old/  {{ return 301 /api/moved; }}
     location /nope/ {{ return 404 'not found\n'; }}
@@ -265,6 +265,13 @@ class Nginx(Daemon):
         script = self._folder / "wrk.lua"
         load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{to}/", "--", seconds]
         return client.run("wrk", *load)
+
+    def h2load(self, client, requests, version):
+        """Sends requests from 64 connections of the client, one at a time on each: in HTTP/1 or HTTP/2."""
+        paths = ("api/users/1?q=2", "api/orders", "old/page", "nope/x", "fail/y", "index.html", "api/users/2")
+        how, port = {1: (["--h1"], 80), 2: ([], 8082)}[version]
+        urls = [f"http://{SERVER}:{port}/{path}" for path in paths]
+        return client.run("h2load", *how, f"-n{requests}", "-c64", "-m1", *urls)
 
 
 @contextmanager

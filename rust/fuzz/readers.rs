@@ -1,35 +1,42 @@
 //! Laws of the readers that take bytes in any pieces: of header blocks, and of what streams inside connections.
 
-use _core::pipeline::protocol::http2::hpack::{Decoder, Field};
+use _core::pipeline::protocol::http2::hpack::{Decoder, Field, IsRead};
 use _core::pipeline::protocol::watch::{Seen, Watch};
 use _core::pipeline::protocol::websocket::frames::Frames;
 
 type Told = Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>;
 
-fn decode(decoder: &mut Decoder, block: &[u8]) -> Option<Told> {
+fn decode(decoder: &mut Decoder, block: &[u8], is_read: IsRead) -> Option<Told> {
     let mut told = Vec::new();
     let owned = |text: Option<&[u8]>| text.map(<[u8]>::to_vec);
     let mut take = |field: Field<'_>| told.push((owned(field.name), owned(field.value)));
-    decoder.block(block, &mut take).ok()?;
+    decoder.block(block, is_read, &mut take).ok()?;
     Some(told)
 }
 
 /// Header blocks, each behind its length. Who joins midway, or misses blocks, never tells another value than who has
-/// seen all.
+/// seen all; and who reads some fields only is told the same of them.
 pub fn hpack(data: &[u8]) {
-    let (mut whole, mut part) = (Decoder::new(), Decoder::joined());
+    let (mut whole, mut part, mut some) = (Decoder::new(), Decoder::joined(), Decoder::new());
+    let is_read: IsRead = |name| name.len() % 2 == 1;
     let Some((&missed, mut rest)) = data.split_first() else { return };
     for at in 0.. {
         let [length, behind @ ..] = rest else { return };
         let (block, next) = behind.split_at(behind.len().min(usize::from(*length)));
         rest = next;
         // A connection with a malformed block is over.
-        let Some(sent) = decode(&mut whole, block) else { return };
+        let Some(sent) = decode(&mut whole, block, |_| true) else { return };
+        let read = decode(&mut some, block, is_read).expect("who reads less finds no more faults");
+        for ((name, value), (true_name, true_value)) in read.iter().zip(&sent) {
+            assert_eq!(name, true_name);
+            let has_reader = name.as_deref().is_none_or(is_read);
+            assert!(value == true_value || !has_reader && value.is_none(), "{name:?}: another value");
+        }
         if missed >> (at % 8) & 1 != 0 {
             part.lost();
             continue;
         }
-        let told = decode(&mut part, block).expect("who knows less finds no more faults");
+        let told = decode(&mut part, block, |_| true).expect("who knows less finds no more faults");
         assert_eq!(told.len(), sent.len());
         for ((name, value), (true_name, true_value)) in told.iter().zip(&sent) {
             assert!(name.is_none() || name == true_name, "a wrong name");

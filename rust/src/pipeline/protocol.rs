@@ -60,7 +60,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         if let Session::AtRest(_) = state
             && let Session::AtRest(rest) = std::mem::take(state)
         {
-            *state = Session::Http1(self.shared.open(rest));
+            let reader = Session::Http1(self.shared.open(rest));
+            // What is left behind is silent: there is nothing to drop.
+            std::mem::forget(std::mem::replace(state, reader));
         }
         if let Session::Http1(http1) = state
             && let Some(unwanted) = http1.pass(flow, direction, &chunk, self.sink)
@@ -86,17 +88,21 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
             state.take(flow, Input::Shed(chunk.ts), self.sink);
             self.shared.account(before, state.held());
         }
-        if let Session::Tls(secured) = state
-            && let Some(plain) = secured.plain.take_if(|plain| plain.stopped().is_some())
-        {
-            self.shared.put_back(plain);
-            state.go_on();
-        }
-        if let Session::Http1(http1) = state
-            && let Some(rest) = self.shared.rest(http1)
-            && let Session::Http1(http1) = std::mem::replace(state, rest)
-        {
-            self.shared.put_back(http1);
+        match state {
+            Session::Http1(http1) => {
+                if let Some(rest) = self.shared.rest(http1)
+                    && let Session::Http1(http1) = std::mem::replace(state, rest)
+                {
+                    self.shared.put_back(http1);
+                }
+            }
+            Session::Tls(secured) => {
+                if let Some(plain) = secured.plain.take_if(|plain| plain.stopped().is_some()) {
+                    self.shared.put_back(plain);
+                    state.go_on();
+                }
+            }
+            _ => {}
         }
         unwanted
     }

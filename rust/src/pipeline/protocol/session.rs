@@ -171,11 +171,11 @@ impl<K: Copy + PartialEq> Session<K> {
         chunk: Chunk<'_>,
         sink: &mut S,
     ) -> u64 {
-        if let Self::Http1(http1) = self
-            && http1.protocol().is_none()
-            && Midway::may_begin(flow, direction, &chunk)
-        {
-            self.doubt();
+        match self {
+            // Most chunks are of HTTP/1, so that way is the shortest.
+            Self::Http1(http1) if http1.protocol().is_some() => return http1.chunk(flow, direction, chunk, sink),
+            Self::Http1(_) if Midway::may_begin(flow, direction, &chunk) => self.doubt(),
+            _ => {}
         }
         self.take(flow, Input::Chunk(direction, chunk), sink)
     }

@@ -50,7 +50,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
         let decoder = &mut self.dialogue.decoders[self.direction as usize];
         let (mut head, mut is_broken) = (Head::default(), false);
         if let Some(bytes) = block.bytes {
-            is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err();
+            is_broken = decoder.block(bytes, Head::reads, &mut |field| head.take(&field)).is_err();
         } else {
             decoder.lost();
             head.has_unknown = true;

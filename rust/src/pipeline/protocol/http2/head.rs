@@ -53,13 +53,56 @@ pub struct Head {
     pub has_unknown: bool,
 }
 
+/// What a field means to a head. The values of all other fields are not read.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Method,
+    Scheme,
+    Path,
+    Authority,
+    Status,
+    Protocol,
+    Host,
+    ContentType,
+    ContentCoding,
+    GrpcStatus,
+    /// The field is kept as a line.
+    Line,
+}
+
+impl Meaning {
+    #[inline]
+    fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b":method" => Self::Method,
+            b":scheme" => Self::Scheme,
+            b":path" => Self::Path,
+            b":authority" => Self::Authority,
+            b":status" => Self::Status,
+            b":protocol" => Self::Protocol,
+            b"host" => Self::Host,
+            b"content-type" => Self::ContentType,
+            b"content-encoding" => Self::ContentCoding,
+            b"grpc-status" => Self::GrpcStatus,
+            b"user-agent" | b"x-forwarded-for" | b"forwarded" | b"x-real-ip" => Self::Line,
+            _ => return None,
+        })
+    }
+}
+
 impl Head {
     /// What is known of a block that was not seen.
     pub fn lost() -> Self {
         Self { has_unknown: true, ..Self::default() }
     }
 
-    /// Takes a field.
+    /// Returns whether the value of the field with this name is read.
+    #[inline]
+    pub fn reads(name: &[u8]) -> bool {
+        Meaning::of(name).is_some()
+    }
+
+    /// Takes a field. The value may be missing if it is not one that the head [`Self::reads`].
     #[inline]
     pub fn take(&mut self, Field { name, value }: &Field<'_>) {
         let Some(name) = *name else {
@@ -67,25 +110,27 @@ impl Head {
             return;
         };
         let value = *value;
-        match name {
-            b":method" => {
+        let Some(meaning) = Meaning::of(name) else { return };
+        match meaning {
+            Meaning::Method => {
                 self.has_method = true;
                 self.method = self.method.or(value.map(Method::from_bytes));
             }
-            b":scheme" => self.has_scheme = true,
-            b":path" if self.path == Part::Missing => self.path = self.keep(value),
-            b":authority" if self.authority == Part::Missing => self.authority = self.keep(value),
-            b":status" => self.status = self.status.or(value.and_then(status)),
-            b":protocol" => {
+            Meaning::Scheme => self.has_scheme = true,
+            Meaning::Path if self.path == Part::Missing => self.path = self.keep(value),
+            Meaning::Authority if self.authority == Part::Missing => self.authority = self.keep(value),
+            Meaning::Status => self.status = self.status.or(value.and_then(status)),
+            Meaning::Protocol => {
                 self.is_extended = true;
                 self.is_websocket = value == Some(b"websocket");
             }
-            b"host" if self.host == Part::Missing => self.host = self.keep(value),
-            b"content-type" => self.kind = value.and_then(Kind::of),
-            b"content-encoding" => self.is_coded = value != Some(b"identity"),
-            b"grpc-status" => self.grpc_status = value.and_then(GrpcStatus::from_bytes),
-            b"user-agent" | b"x-forwarded-for" | b"forwarded" | b"x-real-ip" => self.line(name, value),
-            _ => {}
+            Meaning::Host if self.host == Part::Missing => self.host = self.keep(value),
+            Meaning::ContentType => self.kind = value.and_then(Kind::of),
+            Meaning::ContentCoding => self.is_coded = value != Some(b"identity"),
+            Meaning::GrpcStatus => self.grpc_status = value.and_then(GrpcStatus::from_bytes),
+            Meaning::Line => self.line(name, value),
+            // The first of several counts.
+            Meaning::Path | Meaning::Authority | Meaning::Host => {}
         }
     }
 

@@ -5,7 +5,8 @@
 //! unknown (see `table`), and the fields that refer to them are told as unknown. All that is inserted from then on is
 //! known again. No field is ever told with a wrong name or value.
 //!
-//! An indexed field is told without a copy, as a slice of the table. A string is copied, or decoded, at most once.
+//! An indexed field is told without a copy, as a slice of the table. A string is copied, or decoded, at most once. The
+//! values of fields that nobody reads are neither decoded nor kept; so they are not checked either.
 
 mod huffman;
 mod integer;
@@ -44,7 +45,12 @@ enum Text<'a> {
     /// In the buffer of the table.
     Buffered(Range<usize>),
     Unknown,
+    /// The value of a field that nobody reads.
+    Unread,
 }
+
+/// Returns whether the value of the field with this name is read. What it returns never changes.
+pub type IsRead = fn(name: &[u8]) -> bool;
 
 impl Decoder {
     /// A direction that is seen from its beginning.
@@ -75,17 +81,18 @@ impl Decoder {
         self.table.held()
     }
 
-    /// Decodes a complete header block, and calls `take` for each field. Behind a malformed field nothing is read, and
-    /// the table is lost.
-    pub fn block(&mut self, bytes: &[u8], take: &mut dyn FnMut(Field<'_>)) -> Result<(), Broken> {
-        let read = self.fields(bytes, take);
+    /// Decodes a complete header block, and calls `take` for each field; values that are not read are missing. Behind a
+    /// malformed field nothing is read, and the table is lost.
+    #[inline]
+    pub fn block(&mut self, bytes: &[u8], is_read: IsRead, take: &mut impl FnMut(Field<'_>)) -> Result<(), Broken> {
+        let read = self.fields(bytes, is_read, take);
         if read.is_err() {
             self.lost();
         }
         read
     }
 
-    fn fields(&mut self, bytes: &[u8], take: &mut dyn FnMut(Field<'_>)) -> Result<(), Broken> {
+    fn fields(&mut self, bytes: &[u8], is_read: IsRead, take: &mut impl FnMut(Field<'_>)) -> Result<(), Broken> {
         let (mut rest, mut is_first, mut list) = (bytes, true, 0);
         let mut take = |field: Field<'_>| {
             list += [field.name, field.value]
@@ -105,7 +112,7 @@ impl Decoder {
                     (rest, false)
                 }
                 // §6.2.1: literal field with incremental indexing.
-                0x40.. => (self.literal(rest, 6, true, &mut take)?, false),
+                0x40.. => (self.literal(rest, 6, true, is_read, &mut take)?, false),
                 // §4.2: the size of the table changes at the beginning of a block.
                 0x20.. if is_first => {
                     let (size, rest) = integer::read(rest, 5)?;
@@ -114,7 +121,7 @@ impl Decoder {
                 }
                 0x20.. => return Err(Broken),
                 // §6.2.2 and §6.2.3: literal field without indexing, or never indexed.
-                _ => (self.literal(rest, 4, false, &mut take)?, false),
+                _ => (self.literal(rest, 4, false, is_read, &mut take)?, false),
             };
             is_first &= is_size;
         }
@@ -127,6 +134,7 @@ impl Decoder {
         bytes: &'a [u8],
         prefix: u32,
         is_inserted: bool,
+        is_read: IsRead,
         take: &mut impl FnMut(Field<'_>),
     ) -> Result<&'a [u8], Broken> {
         let start = self.table.begin();
@@ -141,11 +149,16 @@ impl Decoder {
             (name, text, length, rest)
         };
         let (written, rest) = integer::read_string(rest)?;
-        let (value_text, value_length) = self.text(written, MAX_VALUE, is_inserted)?;
+        let has_reader = name_text.bytes(self.table.buffer()).is_none_or(is_read);
+        let (value_text, value_length) = if has_reader {
+            self.text(written, MAX_VALUE, is_inserted)?
+        } else {
+            (Text::Unread, written.least_length())
+        };
         let buffer: &[u8] = self.table.buffer();
         take(Field { name: name_text.bytes(buffer), value: value_text.bytes(buffer) });
         if is_inserted {
-            let value = (!matches!(value_text, Text::Unknown)).then_some(value_length);
+            let value = (!matches!(value_text, Text::Unknown | Text::Unread)).then_some(value_length);
             self.table.insert(start, name, value, [name_length, value_length]);
         } else {
             self.table.discard(start);
@@ -199,7 +212,7 @@ impl Text<'_> {
         match self {
             Self::Elsewhere(bytes) => Some(bytes),
             Self::Buffered(range) => buffer.get(range.clone()),
-            Self::Unknown => None,
+            Self::Unknown | Self::Unread => None,
         }
     }
 }

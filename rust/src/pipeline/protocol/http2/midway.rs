@@ -162,6 +162,6 @@ fn is_request(frame: &Frame, payload: &[u8]) -> bool {
     let Some((before, behind)) = frame::wrapping(frame, payload) else { return false };
     let mut head = Head::default();
     let block = &payload[before..payload.len() - behind];
-    let is_whole = Decoder::joined().block(block, &mut |field| head.take(&field)).is_ok();
+    let is_whole = Decoder::joined().block(block, Head::reads, &mut |field| head.take(&field)).is_ok();
     is_whole && head.is_whole_request()
 }

@@ -2,8 +2,8 @@
 //!
 //! The code is canonical: the codes of each length are consecutive numbers, in the order of their symbols, and follow
 //! those of the next shorter length. So the lengths alone, which are typed here, determine all codes. The tables made of
-//! them take 1 KB: one gives the symbols with codes of up to eight bits, nearly all that URLs and dates are made of; the
-//! other finds a longer code by its length.
+//! them take 17 KB: one gives the one or two symbols whose codes fit into the next twelve bits, nearly all that URLs and
+//! dates are made of; the other finds a longer code by its length.
 
 use super::table::Broken;
 use crate::pipeline::steps;
@@ -12,8 +12,8 @@ use crate::pipeline::steps;
 const END: usize = 256;
 const SYMBOLS: usize = 257;
 const MAX_BITS: usize = 30;
-/// Codes of at most this many bits are looked up at once.
-const SHORT: u32 = 8;
+/// Codes of at most this many bits together are looked up at once: two of the symbols that are frequent.
+const SHORT: u32 = 12;
 
 /// The length of each symbol's code in bits.
 #[rustfmt::skip]
@@ -52,17 +52,29 @@ struct Codes {
     lengths: [Length; MAX_BITS + 1],
     /// The symbols in the order of their codes, without [`END`], which is the last.
     sorted: [u8; END],
-    /// For the first eight bits: the length of the code in the upper byte, the symbol in the lower one; 0 if the code is
-    /// longer.
-    short: [u16; 1 << SHORT],
+    /// For the next bits: what they begin with.
+    short: [Short; 1 << SHORT],
 }
+
+/// The symbols that the next [`SHORT`] bits begin with.
+#[derive(Clone, Copy)]
+struct Short {
+    symbols: [u8; 2],
+    /// Length of the first code; 0 if it is longer than the bits.
+    first: u8,
+    /// Length of both codes, and in the highest bit whether there is a second one.
+    both: u8,
+}
+
+/// The bit of [`Short::both`] that says that there are two symbols.
+const TWO: u8 = 1 << 7;
 
 static CODES: Codes = codes();
 
 const fn codes() -> Codes {
     let mut lengths = [Length { first: 0, limit: 0, at: 0 }; MAX_BITS + 1];
     let mut sorted = [0; END];
-    let mut short = [0; 1 << SHORT];
+    let mut short = [Short { symbols: [0; 2], first: 0, both: 0 }; 1 << SHORT];
     let (mut bits, mut at, mut code) = (1, 0, 0_u64);
     while bits <= MAX_BITS {
         code <<= 1;
@@ -78,7 +90,8 @@ const fn codes() -> Codes {
                     let free = SHORT as usize - bits;
                     let mut rest = 0;
                     while rest < 1 << free {
-                        short[(code as usize) << free | rest] = (bits as u16) << 8 | symbol as u16;
+                        let one = Short { symbols: [symbol as u8, 0], first: bits as u8, both: bits as u8 };
+                        short[(code as usize) << free | rest] = one;
                         rest += 1;
                     }
                 }
@@ -91,7 +104,28 @@ const fn codes() -> Codes {
         bits += 1;
     }
     assert!(code == 1 << MAX_BITS, "the code is complete");
-    Codes { lengths, sorted, short }
+    Codes { lengths, sorted, short: doubled(&short) }
+}
+
+/// Adds the second symbols.
+const fn doubled(one: &[Short; 1 << SHORT]) -> [Short; 1 << SHORT] {
+    let mut two = *one;
+    let mut next = 0;
+    while next < two.len() {
+        let first = one[next].first;
+        let behind = one[(next << first) & (two.len() - 1)];
+        if first > 0 && behind.first > 0 && (first + behind.first) as u32 <= SHORT {
+            two[next].symbols[1] = behind.symbols[0];
+            two[next].both = (first + behind.first) | TWO;
+        }
+        next += 1;
+    }
+    two
+}
+
+/// The least length that a string with a code of this length can have.
+pub fn least_length(code: usize) -> usize {
+    (8 * code).saturating_sub(7).div_ceil(MAX_BITS)
 }
 
 /// Decodes a string behind the end of `out`. Returns its length. Of a string of more than `most` bytes, only the first
@@ -99,8 +133,8 @@ const fn codes() -> Codes {
 pub fn decode(code: &[u8], out: &mut Vec<u8>, most: usize) -> Result<usize, Broken> {
     steps::add(code.len());
     let start = out.len();
-    // The shortest code has five bits.
-    out.resize(start + (code.len() * 8 / 5).min(most), 0);
+    // The shortest code has five bits. Two symbols are written at once.
+    out.resize(start + (code.len() * 8 / 5).min(most) + 1, 0);
     let decoded = decode_into(code, &mut out[start..]);
     out.truncate(start + decoded.unwrap_or(0).min(most));
     decoded
@@ -111,11 +145,25 @@ fn decode_into(code: &[u8], room: &mut [u8]) -> Result<usize, Broken> {
     // The next bits, at the left, and their number.
     let (mut bits, mut count) = (0_u64, 0_u32);
     loop {
-        if count < MAX_BITS as u32 {
-            (bits, count, rest) = refill(bits, count, rest);
+        (bits, count, rest) = refill(bits, count, rest);
+        while count >= SHORT {
+            let Short { symbols, first, both } = CODES.short[(bits >> (64 - SHORT)) as usize];
+            if first == 0 {
+                break;
+            }
+            if let Some(places) = room.get_mut(length..length + 2) {
+                places.copy_from_slice(&symbols);
+            }
+            let used = u32::from(both & !TWO);
+            length += 1 + usize::from(both >> 7);
+            bits <<= used;
+            count -= used;
         }
-        let entry = CODES.short[(bits >> (64 - SHORT)) as usize];
-        let (symbol, used) = if entry != 0 { (entry as u8, u32::from(entry >> 8)) } else { long(bits)? };
+        if count < MAX_BITS as u32 && !rest.is_empty() {
+            continue;
+        }
+        let Short { symbols, first, .. } = CODES.short[(bits >> (64 - SHORT)) as usize];
+        let (symbol, used) = if first > 0 { (symbols[0], u32::from(first)) } else { long(bits)? };
         if used > count {
             // RFC 7541 §5.2: the padding is a part of the end symbol, all ones, and shorter than a byte.
             let is_padding = count < 8 && bits.leading_ones() >= count;
@@ -152,7 +200,7 @@ fn refill(bits: u64, count: u32, rest: &[u8]) -> (u64, u32, &[u8]) {
     (bits, count, rest)
 }
 
-/// Finds the symbol of a code of more than eight bits. Behind the end of a string, the missing bits count as zeros; then
+/// Finds the symbol of a code of more than twelve bits. Behind the end of a string, the missing bits count as zeros; then
 /// the code found is longer than the string.
 fn long(bits: u64) -> Result<(u8, u32), Broken> {
     let next = bits >> 32;
@@ -214,6 +262,16 @@ pub mod tests {
         for (code, want) in table {
             let got = decoded(code, 100).map(|(text, _)| text);
             assert_eq!(got.as_deref(), want, "{}", code.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn no_string_is_shorter_than_its_code_allows() {
+        for (code, want) in [(0, 0), (1, 1), (2, 1), (4, 1), (5, 2), (8, 2), (15, 4), (16, 5)] {
+            assert_eq!(least_length(code), want, "{code}");
+        }
+        for text in [&b"\n\n\n\n"[..], b"aaaaaaaa", b"x", b""] {
+            assert!(least_length(encode(text).len()) <= text.len(), "{}", text.escape_ascii());
         }
     }
 

@@ -1,5 +1,6 @@
 //! Integers with a prefix (RFC 7541 §5.1) and the lengths of strings.
 
+use super::huffman;
 use super::table::Broken;
 
 /// Bytes that follow a prefix at most: five hold any number of 32 bits.
@@ -32,6 +33,13 @@ pub struct Written<'a> {
     pub is_coded: bool,
     /// The bytes.
     pub bytes: &'a [u8],
+}
+
+impl Written<'_> {
+    /// The least length that the string can have: its length, if it is not coded.
+    pub fn least_length(&self) -> u32 {
+        (if self.is_coded { huffman::least_length(self.bytes.len()) } else { self.bytes.len() }) as u32
+    }
 }
 
 /// Reads a string. Returns it with the bytes behind it.

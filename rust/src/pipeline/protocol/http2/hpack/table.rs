@@ -6,7 +6,8 @@
 //! older entries are unknown, and so may be the limit. This does no harm, because a sender never refers to an entry that
 //! its own table has evicted: to keep an entry for too long gives no wrong value, and to drop it too early gives an
 //! unknown one. For the same reason, an entry that may have been too large for the sender's table, which then is empty
-//! (§4.4), counts as inserted: until something else is inserted, the sender refers to nothing.
+//! (§4.4), counts as inserted: until something else is inserted, the sender refers to nothing. And a value that nobody
+//! reads counts as the shortest that it can be, so that it need not be decoded.
 //!
 //! Names and values lie behind one another in one buffer, oldest first, and are read there.
 

@@ -13,9 +13,13 @@ use writer::{Block, Writer, Written};
 type Told = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Told>, Broken> {
+    decode_read(decoder, block, |_| true)
+}
+
+fn decode_read(decoder: &mut Decoder, block: &[u8], is_read: IsRead) -> Result<Vec<Told>, Broken> {
     let mut told = Vec::new();
     let owned = |text: Option<&[u8]>| text.map(<[u8]>::to_vec);
-    decoder.block(block, &mut |field| told.push((owned(field.name), owned(field.value))))?;
+    decoder.block(block, is_read, &mut |field| told.push((owned(field.name), owned(field.value))))?;
     Ok(told)
 }
 
@@ -218,6 +222,22 @@ fn long_names_and_values_are_told_as_unknown_and_keep_their_place() {
 }
 
 #[test]
+fn a_value_that_nobody_reads_is_neither_kept_nor_checked() {
+    let mut decoder = Decoder::new();
+    let is_read: IsRead = |name| name == b":path";
+    let mut told = |block: &[u8]| {
+        decode_read(&mut decoder, block, is_read).unwrap();
+        decoder.held()
+    };
+    let path = writer::literal(0x40, b":path", b"/a", true);
+    let with_path = told(&path);
+    // A coded value of the right length with a wrong padding.
+    assert_eq!(told(b"\x60\x81\x00"), with_path);
+    assert_eq!(told(&writer::literal(0, b"cookie", &[b'c'; 2000], true)), with_path);
+    assert_eq!(lines(&mut decoder, b"\xbe\xbf"), ["cookie: ?", ":path: /a"]);
+}
+
+#[test]
 fn a_list_that_is_too_long_is_told_as_unknown() {
     let mut decoder = Decoder::new();
     let path = vec![b'p'; 4000];
@@ -237,7 +257,7 @@ fn a_table_bomb_stays_small() {
         lines(&mut decoder, b"\x3f\xe0\xff\xff\xff\x0f");
         let entry = writer::literal(0x40, b"n", value, false);
         for _ in 0..200 {
-            assert!(decoder.block(&entry.repeat(100), &mut |_| {}).is_ok());
+            assert!(decoder.block(&entry.repeat(100), |_| true, &mut |_| {}).is_ok());
         }
         assert!(decoder.held() <= 5 * MAX_KEPT, "{}", decoder.held());
         // What is kept are the newest entries; the others may exist.
@@ -263,8 +283,8 @@ fn work_is_in_proportion_to_the_bytes() {
     for (what, piece, each) in table {
         are_in_proportion(what, 200_000, each, |size| {
             let mut decoder = Decoder::new();
-            decoder.block(&first, &mut |_| {}).unwrap();
-            let _ = decoder.block(&piece.repeat(size / piece.len()), &mut |_| {});
+            decoder.block(&first, |_| true, &mut |_| {}).unwrap();
+            let _ = decoder.block(&piece.repeat(size / piece.len()), |_| true, &mut |_| {});
         });
     }
 }
@@ -310,6 +330,10 @@ fn decode_parts(blocks: &[Vec<writer::Step>], joined: usize, lost: u64, knows_al
     }
 }
 
+/// Who reads some fields only.
+const READERS: [IsRead; 4] =
+    [|name| name == b":path", |name| name != b":path", |name| name.starts_with(b"x-"), |_| false];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -320,6 +344,21 @@ proptest! {
             let sent = oracle.decode(&bytes).expect("the writer follows the RFC");
             let told: Vec<_> = sent.into_iter().map(|(name, value)| (Some(name), Some(value))).collect();
             prop_assert_eq!(decode(&mut decoder, &bytes).unwrap(), told);
+        }
+    }
+
+    #[test]
+    fn who_reads_some_fields_is_told_the_same_of_them(blocks in writer::blocks(2048), reader in 0..READERS.len()) {
+        let (mut decoder, mut oracle) = (Decoder::new(), oracle());
+        let is_read = READERS[reader];
+        for Block { bytes, .. } in Writer::new().write(&blocks) {
+            let sent = oracle.decode(&bytes).expect("the writer follows the RFC");
+            let told = decode_read(&mut decoder, &bytes, is_read).unwrap();
+            assert_true(&told, &sent);
+            for ((name, value), (true_name, true_value)) in told.iter().zip(&sent) {
+                prop_assert_eq!(name.as_ref(), Some(true_name));
+                prop_assert!(value.is_some() || !is_read(true_name), "{:?} is {:?}", true_name, true_value);
+            }
         }
     }
 
