@@ -5,9 +5,9 @@
 
 NAME is `api` (keep-alive, 64 connections, 50 hosts, nearly every packet carries a head), `bulk` (bodies of 100 KB to
 10 MB), `churn` (a connection for each request), `lossy` (`api` with 1 % of the packets lost, 1 % doubled and 1 %
-swapped with the next packet), `http1` or `http2` (the same 60,000 small requests of h2load in both, one at a time on each
-of 64 connections); without NAME, all are made. FOLDER/NAME.requests is the number of requests that nginx
-logged. Needs root.
+swapped with the next packet), `http1` or `http2` (the same 60,000 small requests of h2load in both, one at a time on
+each of 64 connections); without NAME, all are made. FOLDER/NAME.requests is the number of requests that nginx logged.
+Needs root.
 """
 # ruff: noqa: S311  random choices must be the same each time
 
