@@ -26,7 +26,7 @@ pub struct Messages {
 
 impl Messages {
     /// The flags of the message that the position is in, and how many of its bytes are left.
-    pub fn within(&self) -> Option<(u8, u32)> {
+    pub fn within(self) -> Option<(u8, u32)> {
         (self.prefix == PREFIX && !self.is_lost).then_some((self.flags, self.left))
     }
 

@@ -40,8 +40,11 @@ pub trait Watch: std::fmt::Debug + Send {
 pub mod tests {
     use super::*;
 
-    /// Lets readers take bytes in all pieces of one size, and checks that the pieces do not matter. Returns what all of
-    /// them have shown together.
+    /// Lets readers take bytes in all pieces of one size. Returns what all of them have shown together.
+    ///
+    /// # Panics
+    ///
+    /// If the size of the pieces matters.
     pub fn in_pieces<W: Watch>(bytes: &[u8], new: impl Fn() -> W) -> Seen {
         let sum = |size: usize| {
             let (mut reader, mut sum) = (new(), Seen::default());

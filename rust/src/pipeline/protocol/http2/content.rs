@@ -36,7 +36,7 @@ pub fn answer<K>(stream: &mut Stream<K>, head: &Head, holes: u16) {
         }
         _ => of_response(head),
     };
-    if head.kind.is_some_and(Kind::is_grpc) && stream.protocol != Protocol::WebSocket {
+    if head.is_grpc() && stream.protocol != Protocol::WebSocket {
         stream.protocol = Protocol::Grpc;
     }
     if let (Some(content), true) = (content, stream.contents[RESPONSE].is_opaque()) {

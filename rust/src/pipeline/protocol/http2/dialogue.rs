@@ -319,7 +319,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         if self.dialogue.streams.is_full() {
             self.make_room();
         }
-        let is_grpc = head.kind.is_some_and(|kind| kind.is_grpc());
+        let is_grpc = head.is_grpc();
         self.dialogue.streams.insert(Stream {
             id,
             ticket,

@@ -168,6 +168,11 @@ impl Head {
             && (self.path != Part::Missing || self.is_connect() || self.has_unknown)
     }
 
+    /// True if the content is that of a gRPC call.
+    pub fn is_grpc(&self) -> bool {
+        self.kind.is_some_and(Kind::is_grpc)
+    }
+
     /// Request method; a method that is not known is none of the list.
     pub fn method(&self) -> Method {
         self.method.unwrap_or(Method::OTHER)

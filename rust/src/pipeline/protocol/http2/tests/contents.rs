@@ -5,8 +5,11 @@ use super::{parts, run};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Exchange, GrpcStatus};
 
+/// Protocol of an exchange, messages of both sides and status of gRPC.
+type Ended = (&'static str, u64, u64, Option<&'static str>);
+
 /// What is told of messages, codes and statuses, and of the exchanges at the end.
-fn passed(talk: &Talk) -> (Vec<String>, Vec<(&'static str, u64, u64, Option<&'static str>)>) {
+fn passed(talk: &Talk) -> (Vec<String>, Vec<Ended>) {
     let script = run(&parts(&talk.said), true);
     let told = script.lines.iter().filter(|line| line.contains(" of ")).cloned().collect();
     let of = |exchange: &Exchange| {
