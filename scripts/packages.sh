@@ -30,6 +30,7 @@ if [ "$1" = test ] || [ "$1" = bench ]; then # real servers and clients for the 
   need wrk have wrk
   need nghttp2-server have nghttpd # HTTP/2
   need nghttp2-client have h2load
+  need nghttp2-proxy have nghttpx # upgrades to HTTP/2
   need tcpdump have tcpdump
   need iproute2 have ip
   need ethtool have ethtool

@@ -98,6 +98,10 @@ def talk(tmp_path_factory):
     return live, capture, (Counter(re.findall(r":method: (\w+)", text)), statuses), port
 
 
+def of_file(capture):
+    return Snapshot.merge(Monitor(read=capture, exchanges=True).snapshots())
+
+
 def counted(snapshot):
     return snapshot.methods, snapshot.statuses
 
@@ -125,3 +129,60 @@ def test_every_stream_has_its_host_and_nothing_is_lost(talk):
     assert (total.capture.unanswered, total.capture.orphan_responses, total.capture.parse_errors) == (0, 0, 0)
     sections = {section.path: section.requests for host in total.hosts for section in host.sections}
     assert sections == {"/index.html": 202, "/large": 200, "/none": 200, "/missing": 1}
+
+
+OPTIONS = ("", "--header-table-size=0", "--header-table-size=16", "--no-dep", "-w16 -W18", "--padding=64", "--no-push")
+"""Options of nghttp, which sends PRIORITY, and settings of its own."""
+
+
+@pytest.mark.skipif(shutil.which("nghttp", path=PATH) is None, reason="needs nghttp")
+def test_what_is_pushed_counts_as_the_server_logs_it(tmp_path):
+    for page in ("index.html", "style.css", "script.js"):
+        (tmp_path / page).write_text(page * 1000)
+    port, capture, log = free_port(), tmp_path / "push.pcap", tmp_path / "log"
+    into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(capture), f"tcp port {port}")
+    push = ("--push=/index.html=/style.css,/script.js", "--header-table-size=512", "-d", str(tmp_path))
+    with log.open("w") as out, running("nghttpd", "--no-tls", "-v", *push, str(port), stdout=out):
+        until(lambda: answers(port))
+        with running("tcpdump", *into, stderr=subprocess.DEVNULL):
+            until(capture.exists)
+            pages = [f"http://127.0.0.1:{port}/{page}" for page in ("index.html", "style.css", "none")]
+            for options in OPTIONS:
+                command = [shutil.which("nghttp", path=PATH), "-n", *options.split(), *pages]
+                subprocess.run(command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+            until(lambda: of_file(capture).responses >= 3 * len(OPTIONS) + 2 * (len(OPTIONS) - 1))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
+    total = of_file(capture)
+    statuses = Counter(int(status) for status in re.findall(r":status: (\d+)", text))
+    assert counted(total) == (Counter(re.findall(r":method: (\w+)", text)), statuses)
+    assert set(re.findall(r":path: (\S+)", text)) == {row.path for row in total.hosts[0].sections}
+    assert total.capture.parse_errors == total.capture.orphan_responses == total.capture.unanswered == 0
+
+
+@pytest.mark.skipif(None in (shutil.which(name, path=PATH) for name in ("nghttp", "nghttpx")), reason="needs nghttpx")
+def test_an_upgrade_to_http2_is_answered_there(tmp_path):
+    for page in ("index.html", "large"):
+        (tmp_path / page).write_text("hello\n" * 5000)
+    behind, port, capture = free_port(), free_port(), tmp_path / "upgrade.pcap"
+    into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(capture), f"tcp port {port}")
+    proxy = [shutil.which("nghttpx", path=PATH), f"-f127.0.0.1,{port};no-tls", f"-b127.0.0.1,{behind};;proto=h2"]
+    proxy += ["--workers=1", "--conf=/dev/null", f"--pid-file={tmp_path / 'pid'}"]
+    with running("nghttpd", "--no-tls", "-d", str(tmp_path), str(behind)):
+        until(lambda: answers(behind))
+        nghttpx = subprocess.Popen(proxy, stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: answers(port))
+            with running("tcpdump", *into, stderr=subprocess.DEVNULL):
+                until(capture.exists)
+                pages = [f"http://127.0.0.1:{port}/{page}" for page in ("index.html", "none", "large")]
+                for _ in range(3):
+                    command = [shutil.which("nghttp", path=PATH), "-n", "-u", *pages]
+                    subprocess.run(command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+                until(lambda: of_file(capture).responses >= 12)
+        finally:
+            nghttpx.terminate()
+            nghttpx.wait(PATIENCE)
+    total = of_file(capture)
+    assert (total.requests, total.statuses) == (9, {101: 3, 200: 6, 404: 3})
+    assert Counter(exchange.status for exchange in total.exchanges) == {200: 6, 404: 3}
+    assert total.capture.parse_errors == total.capture.orphan_responses == total.capture.unanswered == 0

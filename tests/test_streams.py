@@ -1,0 +1,231 @@
+"""Streams of real peers on loopback: gRPC, WebSocket and server-sent events are counted as their clients count them.
+
+The peers are Python's grpcio and websockets, and a server of events of a few lines. Where the right to capture, a
+package or a program is missing, the tests are skipped and say what is missing.
+"""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from netmon import Monitor, Snapshot
+from patience import PATIENCE
+
+TCPDUMP = shutil.which("tcpdump", path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def why_not():
+    if TCPDUMP is None:
+        return "needs tcpdump"
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except PermissionError:
+        return "needs CAP_NET_RAW"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "available")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        return there.getsockname()[1]
+
+
+@contextmanager
+def recording(path, port):
+    into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(path), f"tcp port {port}")
+    tcpdump = subprocess.Popen([TCPDUMP, *into], stderr=subprocess.DEVNULL)
+    try:
+        until(path.exists)
+        yield
+    finally:
+        tcpdump.terminate()
+        tcpdump.wait(PATIENCE)
+
+
+def until(what):
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def of_file(path):
+    return Snapshot.merge(Monitor(read=path, exchanges=True).snapshots())
+
+
+def seen(port, path, ask, is_all):
+    """What is counted live and from the file while `ask()` runs, until `is_all(snapshot)`."""
+    with recording(path, port), Monitor("lo", filter=f"tcp port {port}", interval=0.2, exchanges=True) as monitor:
+        asking = threading.Thread(target=ask)
+        live = Snapshot()
+        for at, snapshot in enumerate(monitor.snapshots()):
+            if at == 0:
+                asking.start()
+            live = Snapshot.merge([live, snapshot])
+            if is_all(live):
+                break
+        asking.join(PATIENCE)
+        until(lambda: is_all(of_file(path)))
+    return [live, of_file(path)]
+
+
+def grpc_server(grpc, port):
+    class Orders(grpc.GenericRpcHandler):
+        def service(self, details):
+            def same(data):
+                return data
+
+            def place(request, context):
+                if request != b"ok":
+                    context.abort(grpc.StatusCode[request.decode()], "no")
+                return b"x" * 100
+
+            def watch(request, _):
+                return (b"m" * (1000 * each) for each in range(int(request)))
+
+            def chat(requests, _):
+                return (request * 2 for request in requests)
+
+            return {
+                "/shop.Orders/Place": grpc.unary_unary_rpc_method_handler(place, same, same),
+                "/shop.Orders/Watch": grpc.unary_stream_rpc_method_handler(watch, same, same),
+                "/shop.Orders/Chat": grpc.stream_stream_rpc_method_handler(chat, same, same),
+            }.get(details.method)
+
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((Orders(),))
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    return server
+
+
+def test_calls_messages_and_statuses_are_those_of_the_client_of_grpc(tmp_path):
+    grpc = pytest.importorskip("grpc")
+    port, statuses, messages = free_port(), Counter(), Counter()
+    server = grpc_server(grpc, port)
+
+    def call(answer):
+        try:
+            messages["down"] += sum(1 for _ in answer())
+            statuses["OK"] += 1
+        except grpc.RpcError as error:
+            statuses[error.code().name] += 1
+
+    def ask():
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            place = channel.unary_unary("/shop.Orders/Place")
+            for request, count in ((b"ok", 20), (b"UNAVAILABLE", 3), (b"NOT_FOUND", 2)):
+                for _ in range(count):
+                    call(lambda request=request: [place(request)])
+            call(lambda: channel.unary_stream("/shop.Orders/Watch")(b"7"))
+            call(lambda: channel.stream_stream("/shop.Orders/Chat")(iter([b"a", b"b" * 50_000, b"c"])))
+            # No such method: a response of trailers only.
+            call(lambda: [channel.unary_unary("/shop.None/Such")(b"")])
+            messages["up"] = 25 + 1 + 3 + 1
+
+    try:
+        counted = seen(port, tmp_path / "grpc.pcap", ask, lambda total: sum(total.grpc_statuses.values()) >= 28)
+    finally:
+        server.stop(None)
+    for total in counted:
+        assert total.grpc_statuses == statuses == {"OK": 22, "UNAVAILABLE": 3, "NOT_FOUND": 2, "UNIMPLEMENTED": 1}
+        assert (total.protocols, total.statuses, total.errors) == ({"grpc": 28}, {200: 28}, 6)
+        assert (total.request_messages, total.response_messages) == (messages["up"], messages["down"]) == (30, 30)
+        calls = Counter(exchange.path for exchange in total.exchanges)
+        assert calls == {
+            "/shop.Orders/Place": 25,
+            "/shop.Orders/Watch": 1,
+            "/shop.Orders/Chat": 1,
+            "/shop.None/Such": 1,
+        }
+        by_call = {exchange.path: exchange for exchange in total.exchanges}
+        chat = by_call["/shop.Orders/Chat"]
+        assert (chat.request_messages, chat.response_messages, chat.grpc_status) == (3, 3, "OK")
+
+
+def test_messages_and_codes_are_those_of_both_sides_of_a_websocket(tmp_path):
+    websockets = pytest.importorskip("websockets")
+    port, answered, codes = free_port(), Counter(), Counter()
+
+    async def serve(socket):
+        async for message in socket:
+            await socket.send(message)
+            answered["messages"] += 1
+            if message == "kick":
+                await socket.close(4001, "out")
+                return
+
+    async def talk():
+        url = f"ws://127.0.0.1:{port}/feed/x"
+        async with websockets.serve(serve, "127.0.0.1", port):
+            for compression in ("deflate", None):
+                async with websockets.connect(url, compression=compression) as client:
+                    for message in ("a", "b" * 70_000, b"\0" * 300, ["in ", "frag", "ments"]):
+                        await client.send(message)
+                        await client.recv()
+                    await client.close(1000)
+                codes[client.close_code] += 1
+            async with websockets.connect(url) as client:
+                await client.send("kick")
+                await client.recv()
+                await client.wait_closed()
+            codes[client.close_code] += 1
+
+    counted = seen(
+        port,
+        tmp_path / "websocket.pcap",
+        lambda: asyncio.run(talk()),
+        lambda total: sum(total.client_close_codes.values()) >= 3 and len(total.exchanges) >= 3,
+    )
+    assert (answered["messages"], codes) == (9, {1000: 2, 4001: 1})
+    for total in counted:
+        assert (total.request_messages, total.response_messages) == (9, 9)
+        assert (total.client_close_codes, total.server_close_codes) == (codes, codes)
+        assert (total.statuses, total.capture.protocols["websocket"]) == ({101: 3}, 3)
+        passed = Counter((one.protocol, one.request_messages, one.response_messages) for one in total.exchanges)
+        assert passed == {("websocket", 4, 4): 2, ("websocket", 1, 1): 1}
+
+
+class Events(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for number in range(5):
+            self.wfile.write(f": a comment\nid: {number}\ndata: first\ndata: second\n\n".encode())
+            self.wfile.flush()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_server_sent_events_are_those_that_the_client_reads(tmp_path):
+    read = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Events) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+
+        def ask():
+            for _ in range(3):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/events", timeout=PATIENCE) as answer:
+                    read.append(answer.read().count(b"\n\n"))
+
+        counted = seen(port, tmp_path / "events.pcap", ask, lambda total: len(total.exchanges) >= 3)
+        server.shutdown()
+    for total in counted:
+        assert (total.response_messages, total.request_messages) == (sum(read), 0) == (15, 0)
+        assert {exchange.response_messages for exchange in total.exchanges} == {5}
