@@ -134,6 +134,18 @@ def test_enter_opens_the_page_of_a_connection_whatever_it_speaks(typed):
     assert pressed(inside, ["escape"]).page is Page.CONNECTIONS
 
 
+def test_the_view_of_servers_says_which_share_is_closed_and_why_and_sorts_and_filters_them():
+    view = at("8")()
+    words = "\n".join(drawn(view))
+    assert "of the bytes are TLS whose keys are unknown; not decrypted: no key: 50, joined midway: 10" in words
+    names = [row.name for row in rows_of(view, Panel.SERVERS).page(0, 9)]
+    assert names == ["login.example", "mail.example", "cdn.example"]
+    slowest_first = view._replace(sorts={Panel.SERVERS: Sort("handshake")})
+    assert [row.name for row in rows_of(slowest_first, Panel.SERVERS).page(0, 9)] == names[::-1]
+    assert [row.name for row in rows_of(view, Panel.SERVERS, "quic").page(0, 9)] == ["mail.example", "cdn.example"]
+    assert [row.name for row in rows_of(view, Panel.SERVERS, "host:mail*").page(0, 9)] == ["mail.example"]
+
+
 def test_connections_of_an_interface_that_is_off_are_left_out():
     view = at("4")()
     assert rows(view._replace(off=frozenset({"eth0"}))) == []

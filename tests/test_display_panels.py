@@ -385,7 +385,7 @@ def test_the_help_page_and_the_footer_are_made_from_the_table_of_keys():
     for key in KEYS:
         assert key.shown in shown
         assert key.meaning.removeprefix("view: ") in shown
-    known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-7"}
+    known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-8"}
     assert {key for hints in [*OF_PAGE.values(), FIRST, PLAYING] for key, _ in hints} <= known
     assert set(OF_PAGE) == set(Page)
 

@@ -80,6 +80,7 @@ def test_a_row_that_a_filter_leaves_out_is_found_in_the_window(panel):
         Panel.INTERFACE_QUALITY: ["4", "tab"],
         Panel.HOST_QUALITY: ["4", "tab", "tab"],
         Panel.CLIENTS: ["7"],
+        Panel.SERVERS: ["8"],
     }[panel]
     view = pressed(at()(), keys)
     view = pressed(view, ["j"] if rows_of(view, panel).total > 1 else ["k"])

@@ -144,6 +144,15 @@ def test_the_share_of_what_is_encrypted_is_told_with_its_servers():
     )
     told = "62 kB of quic (62 % of the bytes), encrypted to b.example, a.example, the keys are unknown"
     assert told in no_http(closed)
+    share = "62 % of the bytes are QUIC whose keys are unknown"
+    b, a, c = (
+        "b.example 1 connection, 50 kB encrypted",
+        "a.example 1 connection, 9 kB encrypted",
+        "c.example 1 connection",
+    )
+    assert f"Servers:         {b}; {a}; {c} ({share})\n" in play(closed)
+    frame = Frames(10.0, []).push(closed)
+    assert f"  {share}; top servers: b.example, a.example, c.example\n" in summary(frame)
 
 
 def test_a_filter_that_admits_no_exchange_is_the_reason_for_an_empty_report():
