@@ -1715,7 +1715,7 @@ class Engine:
         decode_tunnels: bool = False,
         count_copies: bool = False,
         response_timeout: float = 3600.0,
-        workers: int | Literal["auto"] | None = None,
+        workers: int | Literal["auto"] = ...,
         user_agents: bool = False,
         redact: Literal["none", "all"] = "none",
         where: str | None = None,
@@ -1735,8 +1735,8 @@ class Engine:
         pipe. `snaplen` also cuts packets of files, unless it has its default, the largest value. `decode_tunnels`
         decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine
         rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout`
-        seconds. `workers` is the number of threads that share the connections, at most `MAX_WORKERS`; ``"auto"``, as
-        none, is two for files of small packets where two cores are free, otherwise one. `client_from` is
+        seconds. `workers` is the number of threads that share the connections, at most `MAX_WORKERS`; ``"auto"`` is
+        two for files of small packets where two cores are free, otherwise one. `client_from` is
         ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case: the client is the entry number
         `trusted_proxies` from the right or, if there is no entry, the address of the connection. IPv6 clients are
         counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each

@@ -35,7 +35,7 @@ use crate::capture::{DEFAULT_SNAPLEN, Error};
 use crate::pipeline::Pipeline;
 use crate::pipeline::packet::Timestamp;
 use alone::Alone;
-use beginning::Beginning;
+use beginning::{Beginning, MOST_WORKERS};
 use crew::Crew;
 use filters::Filters;
 pub use inputs::Inputs;
@@ -122,7 +122,9 @@ impl Files {
     }
 
     fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
-        let pace = pace(is_only, self.job.workers);
+        // No thread reads ahead before it is decided how many workers there are.
+        let workers = if self.job.chooses_workers { MOST_WORKERS } else { self.job.workers };
+        let pace = pace(is_only, workers);
         let mut stream = self.inputs.open(&path, pace, &self.news, &self.job, !is_only)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;

@@ -61,6 +61,10 @@ enum Workers {
 }
 
 impl Workers {
+    fn auto() -> Self {
+        Self::Name("auto".into())
+    }
+
     /// The number asked for; `None` if it is left to the source.
     fn count(self) -> PyResult<Option<usize>> {
         match self {
@@ -135,7 +139,7 @@ impl Engine {
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
-        decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = None,
+        decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Workers::auto(),
         user_agents = false, redact = "none", r#where = None,
         processes = true, write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
@@ -166,7 +170,7 @@ impl Engine {
         decode_tunnels: bool,
         count_copies: bool,
         response_timeout: f64,
-        workers: Option<Workers>,
+        workers: Workers,
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
@@ -178,7 +182,7 @@ impl Engine {
     ) -> PyResult<Self> {
         let filter_of_exchanges = r#where.map(Filter::parse).transpose();
         let filter_of_exchanges = filter_of_exchanges.map_err(|mistake| where_error(py, &mistake))?;
-        let workers = workers.map_or(Ok(None), Workers::count)?;
+        let workers = workers.count()?;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
         let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
         let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;

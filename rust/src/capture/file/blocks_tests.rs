@@ -74,8 +74,11 @@ fn open(source: Box<dyn Read + Send>, pace: Pace) -> Result<CaptureFile, Problem
 
 /// Checks every packet. Returns how many there were, and why there were no more.
 fn check(file: CaptureFile) -> (usize, Option<String>) {
-    let (mut file, lengths) = (InOrder::new(file), lengths());
-    let mut packets = 0;
+    check_rest(InOrder::new(file))
+}
+
+fn check_rest(mut file: InOrder) -> (usize, Option<String>) {
+    let (lengths, mut packets) = (lengths(), 0);
     loop {
         match file.refill(false, true) {
             Ok(Reach::Here) => file.give(Timestamp(i64::MAX), true, usize::MAX, |given| {
@@ -122,6 +125,21 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
                 let file = open(source, pace).unwrap();
                 assert_eq!(check(file), (lengths().len(), None), "{pace:?} by {size}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_pace_may_change_behind_the_first_block() {
+    for (before, after) in [(Pace::Ahead, Pace::Eager), (Pace::Eager, Pace::Ahead), (Pace::Sparing, Pace::Ahead)] {
+        for (bytes, is_packed) in [(pcap(), false), (packed(&pcap()), true)] {
+            let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
+            let mut file = InOrder::new(open(source, before).unwrap());
+            file.begin(false);
+            let first = file.first_block();
+            assert_eq!((first.bytes, first.packets, first.is_packed), (60 + 1514, 3, is_packed));
+            file.set_pace(after);
+            assert_eq!(check_rest(file), (lengths().len(), None), "{before:?}, then {after:?}");
         }
     }
 }

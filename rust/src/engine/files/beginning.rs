@@ -12,6 +12,9 @@ const ENOUGH: u64 = 1 << 17;
 /// thread.
 const LARGE: u64 = 800;
 
+/// The number of workers if they pay. More would wait for the one that reads.
+pub const MOST_WORKERS: usize = 2;
+
 /// The first blocks of all inputs that were looked at.
 #[derive(Debug, Default)]
 pub struct Beginning {
@@ -29,13 +32,13 @@ impl Beginning {
         self.is_made_elsewhere |= is_packed || is_written;
     }
 
-    /// The number of workers that read such input fastest: two if as many cores are free and two workers pay, otherwise
-    /// one.
+    /// The number of workers that read such input fastest: [`MOST_WORKERS`] if as many cores are free and they pay,
+    /// otherwise one.
     pub fn workers(&self) -> usize {
-        if self.is_worth_two() && cores::free() >= 2 { 2 } else { 1 }
+        if self.is_worth_more() && cores::free() >= MOST_WORKERS { MOST_WORKERS } else { 1 }
     }
 
-    fn is_worth_two(&self) -> bool {
+    fn is_worth_more(&self) -> bool {
         !self.is_made_elsewhere && self.bytes >= ENOUGH && self.bytes < LARGE.saturating_mul(self.packets)
     }
 }
@@ -63,7 +66,7 @@ mod tests {
         ] {
             let mut beginning = Beginning::default();
             blocks.into_iter().for_each(|block| beginning.note(block, is_written));
-            assert_eq!(beginning.is_worth_two(), want, "{name}");
+            assert_eq!(beginning.is_worth_more(), want, "{name}");
         }
     }
 }
