@@ -20,7 +20,7 @@ pub fn free() -> usize {
     }
 }
 
-/// The number of threads that run or wait for a core: the fourth field of `/proc/loadavg`, `2/345` (proc_loadavg(5)).
+/// The number of threads that run or wait for a core: the fourth field of `/proc/loadavg`, `2/345` (see proc(5)).
 fn running(loadavg: &str) -> Option<usize> {
     loadavg.split_ascii_whitespace().nth(3)?.split_once('/')?.0.parse().ok()
 }
