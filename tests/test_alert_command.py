@@ -100,7 +100,7 @@ def test_check_config_explains_each_rule(files):
     done = run("--alerts", rules, "--check-config")
     assert done.returncode == 0
     first, second, third = done.stdout.splitlines()
-    assert first.startswith("the rule of the flags: fires when hits over 2 min is at least 7")
+    assert first.startswith("high traffic: fires when hits over 2 min is at least 7")
     assert second.startswith("shop fails: fires when error_ratio of each host over 5 s is above 20 %")
     assert third.startswith("slow: fires when latency.p95 over 5 s is above 500 ms")
 

@@ -175,7 +175,7 @@ def test_the_help_names_the_exit_code_and_the_form_of_a_condition(capsys):
     assert "6 a condition of --fail-if fails" in out
     assert FORM in " ".join(out.split())
     assert cli.main(["--help"]) == 0
-    assert "6 netmon diff --fail-if" in capsys.readouterr().out
+    assert "  6  netmon diff --fail-if and a change fails it" in capsys.readouterr().out
 
 
 def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(folder):

@@ -156,7 +156,7 @@ def test_the_script_shows_every_value_as_the_server_does(browser, tmp_path, monk
     path.write_text(render.page(made))
     page = browser.page(path.as_uri())
     body = "document.querySelector('[data-table={}] tbody').innerHTML.replace(/\\s*([<>])\\s*/g, '$1')"
-    for name in made["tables"]:
+    for name in (name for name, table in made["tables"].items() if table["rows"]):
         before = page.run(body.format(name))
         page.run(f"document.querySelector('[data-table={name}] input').dispatchEvent(new Event('input'))")
         assert page.run(body.format(name)).split("<tr>") == before.split("<tr>"), name

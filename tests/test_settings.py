@@ -8,7 +8,7 @@ import json
 import random
 import sys
 import threading
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import forge
 import netmon
@@ -31,6 +31,7 @@ VALUES = {
     "output": ("a.json", "b.ndjson"),
     "profile": "edge",
     "otlp": "https://otlp.example/v1/metrics",
+    "workers": 3,
 }
 """Values of settings for which not every text will do."""
 
@@ -208,6 +209,8 @@ def texts(dice):
 
 
 def random_value(kind, default, dice):
+    if get_origin(kind) is Union and default is not None:
+        kind = dice.choice(get_args(kind))
     if get_origin(kind) is Literal:
         return dice.choice(get_args(kind))
     if get_origin(kind) is Annotated:

@@ -162,8 +162,7 @@ class ExitCodes(Made):
     """The exit codes of the command."""
 
     def made(self):
-        text = " ".join(arguments.EXAMPLES.partition("exit codes:")[2].split())
-        rows = re.findall(r"(\d) ([^\d]+?)(?:,\s*(?=\d )|$)", text)
+        rows = re.findall(r"^ +(\d)  (.+)$", arguments.EXAMPLES.partition("exit codes:")[2], re.MULTILINE)
         yield "\n".join(("| code | when |", "|---|---|", *(f"| {code} | {sentence(when)} |" for code, when in rows)))
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import os
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import commands, config
@@ -50,6 +49,11 @@ ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
 
 class Parser(argparse.ArgumentParser):
     """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
+
+    def format_help(self) -> str:
+        """The help, with examples and exit codes that fit the terminal."""
+        self.epilog = self.epilog or _fitted(f"{commands.listed()}\n{EXAMPLES}", columns())
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         from netmon import format as fmt  # noqa: PLC0415  only an error needs it
@@ -97,7 +101,12 @@ NARROW, WIDE = 60, 120
 
 def columns() -> int:
     """Columns of the help: those of the terminal or of ``COLUMNS``, within limits; 100 where neither is known."""
-    return min(WIDE, max(NARROW, shutil.get_terminal_size((102, 24)).columns - 2))
+    told = os.environ.get("COLUMNS", "")
+    try:
+        room = int(told) if told.isdecimal() else os.get_terminal_size().columns
+    except OSError:
+        room = 102
+    return min(WIDE, max(NARROW, room - 2))
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -107,6 +116,8 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def _fitted(text: str, width: int) -> str:
     """The text with lines of at most `width` columns; what is left of one goes below its second column."""
+    import textwrap  # noqa: PLC0415  only the help needs it
+
     lines = []
     for line in text.splitlines():
         indent = line.rfind("  ") + 2
@@ -120,7 +131,6 @@ def parser() -> argparse.ArgumentParser:
         prog="netmon",
         usage=USAGE,
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=_fitted(f"{commands.listed()}\n{EXAMPLES}", columns()),
         formatter_class=_formatter,
         allow_abbrev=False,
     )

@@ -214,7 +214,7 @@ class Rule(_Rule):
 
     @property
     def called(self) -> str:
-        """The name of the rule; `USUAL` for the one of the flags, and empty for another one without a name."""
+        """The name of the rule; ``high traffic`` for the one of the flags, and empty for another one without a name."""
         return self.name or (USUAL if self.metric == "hits" and not self.per and self.below is None else "")
 
     @property

@@ -283,8 +283,10 @@ def alert_text(alert: Alert, acknowledged: bool, room: int, dots: str = "~") -> 
         more = [[("", written.within(rule))], *_repeated(alert)]
     items: list[Line] = [[word], [("", said)], *more]
     when: list[Line] = [[("class:dim", f"{fmt.clock(alert.at)}  ")]] if room >= len("00:00:00  RECOVERED") else []
-    if about := fmt.sanitize(written.subject(alert)):
-        left = room - sum(map(canvas.width, [*when, *items[:2]])) - len("  :")
+    about = fmt.sanitize(written.subject(alert))
+    left = room - sum(map(canvas.width, [*when, *items[:2]])) - len("  :")
+    # The rule that is always there is known by what it counts, if there is no room for its name.
+    if about and (rule.name or alert.key or len(about) <= left):
         items.insert(1, [(name_style, f"  {fmt.shorten(about, max(SHORTEST_NAME, left), dots)}{colon}")])
     line, whole = canvas.whole([*when, *items], room), sum(map(canvas.width, [*when, *items]))
     hints = ("  acknowledged",) if acknowledged else ("  a acknowledges all", "  a acknowledges")
