@@ -96,7 +96,7 @@ impl<K: Copy + PartialEq> Dialogue<K> {
         }
     }
 
-    /// True if the connection speaks HTTP/1, no response is being sent, and no response may have been lost.
+    /// True if the connection speaks HTTP/1, no response is being sent, and no message may have been lost.
     fn is_plain(&self) -> bool {
         self.answer.is_none() && self.asking.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
@@ -239,6 +239,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         }
         let Some(&Waiting { ticket, method, ended, is_grpc, .. }) = self.dialogue.line.first().filter(|_| answers)
         else {
+            if is_final {
+                self.dialogue.line.overtake();
+            }
             return self.orphan(head, bytes, since.ts, since.ack);
         };
         let is_refused = self.dialogue.line.is_refused_by(status);

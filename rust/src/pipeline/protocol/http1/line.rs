@@ -84,6 +84,8 @@ pub struct Line<K> {
     /// True if a response may have been lost, so that the order of responses is not enough to pair them.
     has_gap: bool,
     answered: Option<Answered>,
+    /// True if the newest final response answers no request that was seen: its request was lost, or is captured late.
+    is_overtaken: bool,
     /// Bytes before this sequence number answer none of the waiting requests.
     done: Option<SeqNumber>,
     /// Acknowledgement number of the newest request: how much the client had received when it sent it. Without a
@@ -95,7 +97,15 @@ pub struct Line<K> {
 
 impl<K> Default for Line<K> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), has_gap: false, answered: None, done: None, asked: None, pipelines: false }
+        Self {
+            waiting: VecDeque::new(),
+            has_gap: false,
+            answered: None,
+            is_overtaken: false,
+            done: None,
+            asked: None,
+            pipelines: false,
+        }
     }
 }
 
@@ -132,9 +142,15 @@ impl<K> Line<K> {
         (status >= 200 && is_only && first.ended.is_none()).then_some(first.since)
     }
 
-    /// True if no response was lost.
+    /// True if neither a response was lost nor the request of the newest response. Otherwise the order of messages is
+    /// not enough to pair those that follow.
     pub fn is_whole(&self) -> bool {
-        !self.has_gap
+        !self.has_gap && !self.is_overtaken
+    }
+
+    /// Notes that the newest final response answers no request that was seen.
+    pub fn overtake(&mut self) {
+        self.is_overtaken = true;
     }
 
     /// Returns whether the server had received the request at `mark` before it sent its newest response. Then the
@@ -152,6 +168,7 @@ impl<K> Line<K> {
             self.waiting.clear();
         }
         self.asked = request.ack;
+        self.is_overtaken = false;
         self.waiting.push_back(request);
     }
 
@@ -229,7 +246,7 @@ impl<K> Line<K> {
         if self.waiting.capacity() > FEW {
             self.waiting.shrink_to(FEW);
         }
-        (self.has_gap, self.pipelines) = (false, false);
+        (self.has_gap, self.is_overtaken, self.pipelines) = (false, false, false);
         (self.answered, self.done, self.asked) = (None, None, None);
     }
 
