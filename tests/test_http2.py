@@ -9,13 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections import Counter
 from contextlib import contextmanager
 
 import pytest
 from netmon import Monitor, Snapshot
-from patience import PATIENCE
+from patience import PATIENCE, eventually
+from scraping import free_port
+from test_live import may_capture
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = {name: shutil.which(name, path=PATH) for name in ("nghttpd", "h2load", "curl", "tcpdump", "tshark")}
@@ -24,11 +25,7 @@ PROGRAMS = {name: shutil.which(name, path=PATH) for name in ("nghttpd", "h2load"
 def why_not():
     if missing := [name for name, path in PROGRAMS.items() if path is None]:
         return f"needs {' '.join(missing)}"
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-    except PermissionError:
-        return "needs CAP_NET_RAW"
-    return ""
+    return "" if may_capture() else "needs CAP_NET_RAW"
 
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "available")
@@ -42,18 +39,6 @@ def running(name, *arguments, **how):
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as there:
-        return there.getsockname()[1]
-
-
-def until(what):
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def answers(port):
@@ -82,9 +67,9 @@ def talk(tmp_path_factory):
     port, capture, log = free_port(), folder / "talk.pcap", folder / "log"
     into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(capture), f"tcp port {port}")
     with log.open("w") as out, running("nghttpd", "--no-tls", "-v", "-d", str(folder), str(port), stdout=out):
-        until(lambda: answers(port))
+        eventually(lambda: answers(port))
         with running("tcpdump", *into, stderr=subprocess.DEVNULL):
-            until(capture.exists)
+            eventually(capture.exists)
             with Monitor("lo", filter=f"tcp port {port}", interval=0.2) as monitor:
                 asked(port)
                 live = Snapshot()
@@ -92,7 +77,7 @@ def talk(tmp_path_factory):
                     live = Snapshot.merge([live, snapshot])
                     if live.responses >= 603 and not snapshot.hits:
                         break
-            until(lambda: Snapshot.merge(Monitor(read=capture).snapshots()).responses >= 603)
+            eventually(lambda: Snapshot.merge(Monitor(read=capture).snapshots()).responses >= 603)
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
     statuses = Counter(int(status) for status in re.findall(r":status: (\d+)", text))
     return live, capture, (Counter(re.findall(r":method: (\w+)", text)), statuses), port
@@ -143,14 +128,14 @@ def test_what_is_pushed_counts_as_the_server_logs_it(tmp_path):
     into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(capture), f"tcp port {port}")
     push = ("--push=/index.html=/style.css,/script.js", "--header-table-size=512", "-d", str(tmp_path))
     with log.open("w") as out, running("nghttpd", "--no-tls", "-v", *push, str(port), stdout=out):
-        until(lambda: answers(port))
+        eventually(lambda: answers(port))
         with running("tcpdump", *into, stderr=subprocess.DEVNULL):
-            until(capture.exists)
+            eventually(capture.exists)
             pages = [f"http://127.0.0.1:{port}/{page}" for page in ("index.html", "style.css", "none")]
             for options in OPTIONS:
                 command = [shutil.which("nghttp", path=PATH), "-n", *options.split(), *pages]
                 subprocess.run(command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
-            until(lambda: of_file(capture).responses >= 3 * len(OPTIONS) + 2 * (len(OPTIONS) - 1))
+            eventually(lambda: of_file(capture).responses >= 3 * len(OPTIONS) + 2 * (len(OPTIONS) - 1))
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
     total = of_file(capture)
     statuses = Counter(int(status) for status in re.findall(r":status: (\d+)", text))
@@ -168,17 +153,17 @@ def test_an_upgrade_to_http2_is_answered_there(tmp_path):
     proxy = [shutil.which("nghttpx", path=PATH), f"-f127.0.0.1,{port};no-tls", f"-b127.0.0.1,{behind};;proto=h2"]
     proxy += ["--workers=1", "--conf=/dev/null", f"--pid-file={tmp_path / 'pid'}"]
     with running("nghttpd", "--no-tls", "-d", str(tmp_path), str(behind)):
-        until(lambda: answers(behind))
+        eventually(lambda: answers(behind))
         nghttpx = subprocess.Popen(proxy, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: answers(port))
+            eventually(lambda: answers(port))
             with running("tcpdump", *into, stderr=subprocess.DEVNULL):
-                until(capture.exists)
+                eventually(capture.exists)
                 pages = [f"http://127.0.0.1:{port}/{page}" for page in ("index.html", "none", "large")]
                 for _ in range(3):
                     command = [shutil.which("nghttp", path=PATH), "-n", "-u", *pages]
                     subprocess.run(command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
-                until(lambda: of_file(capture).responses >= 12)
+                eventually(lambda: of_file(capture).responses >= 12)
         finally:
             nghttpx.terminate()
             nghttpx.wait(PATIENCE)

@@ -6,10 +6,8 @@ package or a program is missing, the tests are skipped and say what is missing.
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import threading
-import time
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from netmon import Monitor, Snapshot
-from patience import PATIENCE
+from patience import PATIENCE, eventually
+from scraping import free_port
+from test_live import may_capture
 
 TCPDUMP = shutil.which("tcpdump", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
@@ -26,19 +26,10 @@ TCPDUMP = shutil.which("tcpdump", path="/usr/sbin:/usr/bin:/sbin:/bin")
 def why_not():
     if TCPDUMP is None:
         return "needs tcpdump"
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-    except PermissionError:
-        return "needs CAP_NET_RAW"
-    return ""
+    return "" if may_capture() else "needs CAP_NET_RAW"
 
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "available")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as there:
-        return there.getsockname()[1]
 
 
 @contextmanager
@@ -46,18 +37,11 @@ def recording(path, port):
     into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(path), f"tcp port {port}")
     tcpdump = subprocess.Popen([TCPDUMP, *into], stderr=subprocess.DEVNULL)
     try:
-        until(path.exists)
+        eventually(path.exists)
         yield
     finally:
         tcpdump.terminate()
         tcpdump.wait(PATIENCE)
-
-
-def until(what):
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def of_file(path):
@@ -76,7 +60,7 @@ def seen(port, path, ask, is_all):
             if is_all(live):
                 break
         asking.join(PATIENCE)
-        until(lambda: is_all(of_file(path)))
+        eventually(lambda: is_all(of_file(path)))
     return [live, of_file(path)]
 
 

@@ -11,6 +11,7 @@ from browser import CHROMIUM, Browser
 from live import served
 from netmon.sinks import viewers
 from patience import eventually
+from scraping import free_port
 from test_web import Viewer, get
 from test_web_browser import push, shows
 
@@ -30,11 +31,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as line:
-        return line.getsockname()[1]
 
 
 @contextmanager

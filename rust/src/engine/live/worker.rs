@@ -26,7 +26,8 @@ use crate::pipeline::snapshot::{Connection, InterfaceState};
 
 /// Packets taken from one interface before the next one is read.
 const BATCH: usize = 4096;
-/// How long after its end an interval is closed if no later packet closes it. The kernel hands over blocks that late.
+/// How long after its end an interval is closed if no later packet closes it. The kernel hands over blocks late, and a
+/// worker naps before it takes them.
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
 /// The most empty intervals that are made up for a time in which the machine slept or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
