@@ -243,14 +243,17 @@ def test_the_policy_in_the_manual_runs(tmp_path, capsys, monkeypatch):
 
 ALONE = """
 ip link set lo up
+export TMPDIR=$(mktemp -d) && chmod 1777 "$TMPDIR"
 tcpdump -i lo -w "$1" -U -n tcp 2>/dev/null &
 until test -s "$1"; do sleep 0.1; done
-while sleep 0.2; do cat /tmp/netmon-demo-*/tls.keys > "$1.new" 2>/dev/null && mv "$1.new" "$1.keys"; done &
+while sleep 0.2; do cat "$TMPDIR"/netmon-demo-*/tls.keys > "$1.new" 2>/dev/null && mv "$1.new" "$1.keys"; done &
 "$2" -m netmon --no-config --demo --plain
 kill $(jobs -p)
 wait
+rm -r "$TMPDIR"
 """
-"""Runs the demonstration in a network of its own, and writes its packets and its keys to files."""
+"""Runs the demonstration in a network and a folder of its own, and writes its packets and its keys to files. What
+another demonstration has left in the usual folder must not be taken for these keys."""
 
 
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
