@@ -9,6 +9,7 @@ from pathlib import Path
 import forge
 import namespaces
 import pytest
+import slices
 from namespaces import SERVER
 from netmon import FilterError, Monitor, Snapshot
 from patience import PATIENCE
@@ -35,13 +36,34 @@ def counted(path, **settings):
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: "/".join(path.parts[-2:]))
 @pytest.mark.parametrize(
-    "settings", [{}, {"decode_tunnels": True}, {"interval": 0.01, "exchanges": True}, {"filter": "tcp port 80"}]
+    "settings",
+    [
+        {"connections": True},
+        {"decode_tunnels": True, "where": "status:200"},
+        {"interval": 0.01, "exchanges": True},
+        {"interval": 0.05, "slowest": 3},
+        {"filter": "tcp port 80", "where": "latency>1ms"},
+    ],
 )
 def test_two_workers_and_three_count_what_one_does(path, settings):
     one = counted(path, **settings)
     assert counted(path, workers=2, **settings) == one
     assert counted(path, workers=3, **settings) == one
     assert counted(path, workers="auto", **settings) == one
+
+
+@pytest.mark.parametrize(
+    "settings", [{"where": "status:5xx", "exchanges": True}, {"where": "latency>30ms"}, {"slowest": 2}]
+)
+def test_what_a_response_decides_does_not_depend_on_how_connections_are_divided(settings, tmp_path):
+    """Each host has many connections, and of most none has an exchange that is wanted."""
+    path = tmp_path / "talks.pcap"
+    path.write_bytes(slices.captures(1200, 1000.0)[0])
+    one = counted(path, **settings)
+    found = Snapshot.merge(map(Snapshot.from_json, one))
+    assert found.requests > 0
+    assert all(host.tcp.segments > 0 for host in found.hosts)
+    assert [counted(path, workers=workers, **settings) for workers in (2, 3, "auto")] == [one] * 3
 
 
 def test_files_whose_times_jump_count_the_same_in_any_order(tmp_path):

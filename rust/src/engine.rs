@@ -17,6 +17,7 @@ mod lock;
 mod queue;
 pub mod record;
 mod sturdy;
+mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

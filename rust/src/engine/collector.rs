@@ -5,6 +5,8 @@ use std::sync::Mutex;
 
 use super::lock::lock;
 use super::queue::{Overflow, Queue};
+use super::whole::Whole;
+use crate::pipeline::Settings;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{Limits, Snapshot};
 
@@ -23,13 +25,14 @@ struct Partials {
     open: BTreeMap<Timestamp, Snapshot>,
     /// For each worker, the end of the last interval that it delivered; [`FOREVER`] if it has finished.
     delivered: Vec<Timestamp>,
+    whole: Whole,
 }
 
 impl Collector {
     /// A collector for `workers` workers. `overflow` says what happens when the queue is full.
-    pub fn new(workers: usize, overflow: Overflow) -> Self {
-        let delivered = vec![Timestamp(i64::MIN); workers];
-        Self { state: Mutex::new(Partials { open: BTreeMap::new(), delivered }), overflow }
+    pub fn new(workers: usize, settings: &Settings, overflow: Overflow) -> Self {
+        let (delivered, whole) = (vec![Timestamp(i64::MIN); workers], Whole::new(settings));
+        Self { state: Mutex::new(Partials { open: BTreeMap::new(), delivered, whole }), overflow }
     }
 
     /// Takes a worker's part of an interval, which must be later than its parts before. Intervals that are complete go
@@ -58,11 +61,12 @@ impl Collector {
             if first.get().span.is_some_and(|(_, end)| end > until) {
                 return;
             }
-            let mut whole = first.remove();
+            let mut interval = first.remove();
+            state.whole.select(&mut interval);
             if state.delivered.len() > 1 {
-                whole.fold(&Limits::default());
+                interval.fold(&Limits::default());
             }
-            queue.push(whole, self.overflow);
+            queue.push(interval, self.overflow);
         }
     }
 }
@@ -91,7 +95,8 @@ mod tests {
 
     #[test]
     fn an_interval_is_passed_on_once_when_every_worker_has_given_its_part() {
-        let (collector, queue) = (Collector::new(2, Overflow::Merge), Queue::default());
+        let queue = Queue::default();
+        let collector = Collector::new(2, &Settings::default(), Overflow::Merge);
         collector.deliver(0, part(1, 1), &queue);
         collector.deliver(0, part(2, 10), &queue);
         assert_eq!(whole(&queue), []);

@@ -175,7 +175,7 @@ impl Files {
     pub fn run(self, keylogs: KeyLogs) -> Result<(), Error> {
         let _following = keylogs.follow(&self.job.shared)?;
         let (count, shared) = (self.job.workers, self.job.shared.clone());
-        let collector = Collector::new(count, Overflow::Wait);
+        let collector = Collector::new(count, &self.job.pipeline, Overflow::Wait);
         let Self { job, unopened, open, filters, snaplen, news, inputs, .. } = self;
         let settings = &job.pipeline;
         let intervals = Intervals::new(job.interval);

@@ -46,7 +46,7 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     };
     let job = Arc::new(job);
     let mailboxes = Arc::new(Mailboxes::new(job.workers)?);
-    let collector = Arc::new(Collector::new(job.workers, Overflow::Merge));
+    let collector = Arc::new(Collector::new(job.workers, &job.pipeline, Overflow::Merge));
     let clocks = Arc::new(Clocks::new(machine::read));
     let worker = |number| Worker::new(number, &job, &collector, &mailboxes, &clocks);
     let mut workers: Vec<_> = (0..job.workers).map(worker).collect();

@@ -87,7 +87,7 @@ pub struct Aggregate {
     interfaces: Interfaces,
     capture: Capture,
     exchanges: Vec<snapshot::NamedExchange>,
-    /// An exchange that is not slower cannot be among the slowest ones of the open interval.
+    /// An exchange that is faster is not among the slowest ones of the open interval.
     slow_enough: Option<u64>,
     connections: Vec<snapshot::Connection>,
     /// What was learnt about the current connection since it was last asked for, see `Sink::told`.
@@ -112,7 +112,6 @@ impl Aggregate {
     pub fn new(settings: Settings) -> Self {
         let mut hosts = HostTable::new(settings.limits);
         hosts.filter.clone_from(&settings.filter);
-        hosts.only_counted = settings.filter.as_ref().is_some_and(|filter| filter.needs().response);
         Self {
             hosts,
             clients: Clients::new(settings.limits.clients, Group::new(settings.client_ipv6_prefix)),

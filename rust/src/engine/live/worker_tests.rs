@@ -59,7 +59,7 @@ impl Machine {
             timeout: None,
             began: OnceLock::new(),
         });
-        let collector = Arc::new(Collector::new(workers, Overflow::Merge));
+        let collector = Arc::new(Collector::new(workers, &job.pipeline, Overflow::Merge));
         let mailboxes = Arc::new(Mailboxes::new(workers).unwrap());
         let mut workers: Vec<_> =
             (0..workers).map(|number| Worker::new(number, &job, &collector, &mailboxes, &clocks)).collect();

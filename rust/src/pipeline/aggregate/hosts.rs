@@ -89,8 +89,6 @@ struct HostRow {
     lightest: Lightest,
     /// Listed in [`HostTable::touched`].
     is_touched: bool,
-    /// True if an interval had counts of it.
-    was_counted: bool,
     /// Sections in which something was counted since the interval began.
     touched: Vec<u32>,
 }
@@ -130,8 +128,6 @@ pub struct HostTable {
     hosts_folded: u64,
     sections_folded: u64,
     hits_error: u64,
-    /// True if a host that never had counts is not in snapshots, even if its connections were observed.
-    pub only_counted: bool,
     /// The filter of exchanges, of which each row decides a part.
     pub filter: Option<Arc<Filter>>,
     /// Health of hosts that were folded, by the number of their interface (`home`).
@@ -161,7 +157,6 @@ impl HostTable {
             hosts_folded: 0,
             sections_folded: 0,
             hits_error: 0,
-            only_counted: false,
             filter: None,
             folded: Vec::new(),
         };
@@ -313,9 +308,7 @@ impl HostTable {
                 tcp.merge(&part);
             }
             let addresses = std::mem::take(&mut row.addresses);
-            row.was_counted |= !sections.is_empty();
-            let is_hidden = self.only_counted && !row.was_counted;
-            if sections.is_empty() && (is_hidden || tcp == Tcp::default()) {
+            if sections.is_empty() && tcp == Tcp::default() {
                 continue;
             }
             let mut counts = Counts::default();

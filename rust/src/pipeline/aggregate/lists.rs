@@ -38,7 +38,7 @@ impl Aggregate {
     pub(super) fn lists(&self, latency: Option<u64>) -> bool {
         match self.settings.exchanges {
             Listing::Nothing => false,
-            Listing::Slowest(_) => latency > self.slow_enough,
+            Listing::Slowest(_) => latency.is_some() && latency >= self.slow_enough,
             Listing::All => true,
         }
     }

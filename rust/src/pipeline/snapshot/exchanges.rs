@@ -101,10 +101,11 @@ pub fn slowest(exchanges: &[NamedExchange], most: usize, above: u64) -> Vec<&Nam
     slow
 }
 
-/// Keeps the exchanges with the greatest latency, at most `most`, in any order.
+/// Keeps the exchanges with the greatest latency, at most `most`, in any order. Which ones does not depend on the order
+/// in which they are given.
 pub fn keep_slowest(exchanges: &mut Vec<NamedExchange>, most: usize) {
     if exchanges.len() > most {
-        exchanges.select_nth_unstable_by_key(most, slowness);
+        exchanges.select_nth_unstable_by(most, |a, b| slowness(a).cmp(&slowness(b)).then_with(|| a.cmp(b)));
         exchanges.truncate(most);
     }
 }

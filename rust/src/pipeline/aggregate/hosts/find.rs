@@ -43,7 +43,6 @@ impl HostTable {
             rest: None,
             lightest: Lightest::default(),
             is_touched: false,
-            was_counted: false,
             touched: Vec::new(),
         };
         let slot = if let Some(slot) = self.free_hosts.pop() {
