@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data licenses -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live churn soak soak-screen deny fuzz sanitize wheel wheel-test dev \
+.PHONY: help demo screens generated docs test builds lint rust-tests rust-test python-test bench bench-live churn soak soak-screen deny fuzz sanitize wheel wheel-test dev \
   clean build-packages wheel-packages test-packages system-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -20,7 +20,14 @@ help: ## list the targets
 demo: $(VENV)/.netmon ## watch traffic that netmon makes itself on loopback (asks for sudo, which capturing needs)
 	@$(SUDO) "$(CURDIR)/$(BIN)/netmon" --demo
 
-test: lint rust-test python-test ## every check: formatters, linters, types, Rust and Python tests; live tests only as root
+test: builds lint rust-test python-test ## every check: formatters, linters, types, Rust and Python tests; live tests only as root
+
+# The extension is linked by one thread, so the tests of the core are compiled beside it.
+builds: $(VENV)/.tools $(VENV)/.wheel-tools $(BIN)/maturin | test-packages
+	+@$(MAKE) --no-print-directory -j2 $(VENV)/.netmon rust-tests
+
+rust-tests: | build-packages
+	cargo test -q --locked --no-run
 
 lint: $(VENV)/.tools $(VENV)/.netmon ## check formatting, lints and types; changes no file
 	cargo fmt --check
