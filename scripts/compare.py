@@ -6,7 +6,8 @@
 FOLDER contains the captures that captures.py makes. Without --live, the tools take turns reading them. The tables show
 the medians of the runs beside those of a loop over libpcap that looks at the headers and does nothing
 (`cargo build --release --example floor`). With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth
-pair at each rate, in packets/s (0: as fast as it can), and each tool captures at the other end. Then each tool captures
+pair at each rate, in packets/s (0: as fast as it can), and each tool captures at the other end. The tools take turns,
+and the table shows the medians of the runs. What a tool uses until it captures is not counted. Then each tool captures
 traffic between wrk and nginx, except tshark, which needs an hour for the large bodies. Tools that are not installed are
 left out. The netmon that is measured is the one installed beside this Python.
 
@@ -42,13 +43,14 @@ from captures import make_traffic  # noqa: E402
 
 NETMON = [str(Path(sys.executable).with_name("netmon")), "--no-config", "-q", "--json"]
 FLOOR = ROOT / "target/release/examples/floor"
+TCPDUMP = "tcpdump -w /dev/null"
 MESSAGES = r"^(GET|POST|PUT|DELETE|HEAD|OPTIONS) |^HTTP/1"
 
 # {file} is the capture, {scratch} an empty folder.
 READERS = {
     "cat": ["cat", "{file}"],
     "libpcap loop": [str(FLOOR), "{file}"],
-    "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-r", "{file}", "-w", "/dev/null"],
+    TCPDUMP: ["tcpdump", "-Z", "root", "-r", "{file}", "-w", "/dev/null"],
     "netmon": [*NETMON, "-r", "{file}"],
     "netmon --workers 1": [*NETMON, "--workers", "1", "-r", "{file}"],
     "netmon --workers 2": [*NETMON, "--workers", "2", "-r", "{file}"],
@@ -59,7 +61,7 @@ READERS = {
 }
 LISTENERS = {
     "netmon": [*NETMON, "-i", "s0"],
-    "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-n", "-i", "s0", "-w", "/dev/null", "tcp"],
+    TCPDUMP: ["tcpdump", "-Z", "root", "-n", "-i", "s0", "-w", "/dev/null", "tcp"],
     "httpry": ["httpry", "-i", "s0", "-o", "/dev/null", "tcp"],
     "tshark -z http,tree": ["tshark", "-n", "-q", "-i", "s0", "-f", "tcp", "-z", "http,tree"],
 }
@@ -144,6 +146,12 @@ def usage(process, since):
     return Run(time.monotonic() - since, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
+def used_by(pid):
+    """CPU seconds that a process has used until now, with those of its children that have ended: proc_pid_stat(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def is_there(command):
     return shutil.which(command[0], path=namespaces.PATH) is not None
 
@@ -218,7 +226,7 @@ def seen(name, said):
         return capture["received"], capture["kernel_dropped"] + capture["interface_dropped"]
     patterns = {
         "httpry": (r"(\d+) packets received", r"(\d+) packets dropped"),
-        "tcpdump -w /dev/null": (r"(\d+) packets? captured", r"(\d+) packets? dropped by kernel"),
+        TCPDUMP: (r"(\d+) packets? captured", r"(\d+) packets? dropped by kernel"),
         "tshark -z http,tree": (r"(\d+) packets? captured", r"(\d+) packets? dropped"),
     }
     got, dropped = (int(found[1]) if (found := re.search(pattern, said)) else 0 for pattern in patterns[name])
@@ -229,7 +237,8 @@ def seen(name, said):
 def listen(command, server, make_traffic, look=None):
     """Runs a command while `make_traffic` runs; returns its `Run`, and the result of `make_traffic`.
 
-    `look` gets what the command has said when it is capturing, and returns a process that ends with it.
+    What the command uses before the traffic begins is left out of its CPU seconds. `look` gets what the command has
+    said when it is capturing, and returns a process that ends with it.
     """
     with tempfile.TemporaryFile("w+") as said:
         started = time.monotonic()
@@ -237,6 +246,7 @@ def listen(command, server, make_traffic, look=None):
         time.sleep(2)  # by then every tool is capturing
         said.seek(0)
         viewer = look(said.read()) if look else None
+        start = used_by(process.pid)
         try:
             made = make_traffic()
         except BaseException:
@@ -250,6 +260,7 @@ def listen(command, server, make_traffic, look=None):
             viewer.wait()
         said.seek(0)
         run.said = said.read()
+    run.cpu -= start
     return run, made
 
 
@@ -263,22 +274,32 @@ def replay(client, path, rate, seconds):
     return int(offered), float(took)
 
 
-def compare_live(path, rates, seconds):
+def compare_live(path, rates, seconds, runs):
     rows = []
     tools = [name for name, command in LISTENERS.items() if is_there(command)]
     with namespaces.pair() as (server, client):
         for rate in rates:
-            for name in tools:
+            done = {name: [] for name in tools}
+            for _, name in itertools.product(range(runs), tools):
                 run, (offered, took) = listen(
                     LISTENERS[name], server, functools.partial(replay, client, path, rate, seconds)
                 )
                 got, dropped = seen(name, run.said)
+                done[name].append((
+                    offered / took, offered, offered - got, dropped, 1e6 * run.cpu / offered, run.memory / 1e6,
+                ))  # fmt: skip
+            middle = {name: [median(column) for column in zip(*took, strict=True)] for name, took in done.items()}
+            for name, (speed, offered, missed, dropped, cost, memory) in middle.items():
+                ratio = f"{cost / middle[TCPDUMP][4]:.2f}" if TCPDUMP in middle else ""
+                most = max(missed for _, _, missed, *_ in done[name])
                 rows.append([
-                    f"{offered / took:,.0f}", name, f"{offered:,}", f"{got:,}", f"{100 * got / offered:.1f} %",
-                    f"{dropped:,}", f"{run.cpu:.2f}", f"{run.cpu / offered * 1e6:.2f}", run.peak,
+                    f"{speed:,.0f}", name, f"{offered:,.0f}", f"{missed:,.0f}", f"{most:,.0f}", f"{dropped:,.0f}",
+                    f"{cost:.3f}", ratio, f"{memory:.0f}",
                 ])  # fmt: skip
-    columns = ["packets/s", "tool", "offered", "seen", "", "dropped", "CPU seconds", "CPU µs a packet", "peak MB"]
-    table(f"live: {path.stem} over a veth pair for {seconds} s", columns, rows)
+    columns = [
+        "packets/s", "tool", "offered", "missed", "at most", "dropped", "CPU µs a packet", "of tcpdump's", "peak MB",
+    ]  # fmt: skip
+    table(f"live: {path.stem} over a veth pair for {seconds} s, medians of {runs} runs", columns, rows)
 
 
 def view(server, said):
@@ -342,7 +363,7 @@ def main():
     parser.add_argument("--rates", type=int, nargs="+", default=[20_000, 100_000, 300_000, 0])
     arguments = parser.parse_args()
     if arguments.live:
-        compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
+        compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds, arguments.runs)
         compare_with_wrk(arguments.seconds)
         return
     if arguments.outputs:
