@@ -317,7 +317,8 @@ def with_part(value, path, part):
     return changed
 
 
-def test_a_state_with_any_part_replaced_is_refused_whole_or_can_be_used():
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_state_with_any_part_replaced_is_refused_whole_or_can_be_used(odd):
     policy = AlertPolicy(KINDS)
     for at in range(12):
         policy.update(busy(at))
@@ -325,18 +326,17 @@ def test_a_state_with_any_part_replaced_is_refused_whole_or_can_be_used():
     fresh = state_of(AlertPolicy(KINDS))
     refused = 0
     for path in places(good):
-        for odd in ODD:
-            policy = AlertPolicy(KINDS)
-            try:
-                resume(policy, with_part(good, path, odd))
-            except ValueError:
-                refused += 1
-                assert state_of(policy) == fresh, path
-            for at in (12, 13, 400):
-                policy.update(busy(at))
-            assert len(policy.gauges) == len(KINDS)
-            json.dumps(state_of(policy), allow_nan=False)
-    assert refused > 300
+        policy = AlertPolicy(KINDS)
+        try:
+            resume(policy, with_part(good, path, odd))
+        except ValueError:
+            refused += 1
+            assert state_of(policy) == fresh, path
+        for at in (12, 13, 90):
+            policy.update(busy(at))
+        assert len(policy.gauges) == len(KINDS)
+        json.dumps(state_of(policy), allow_nan=False)
+    assert refused > 30
 
 
 @pytest.mark.parametrize("content", ["[]", "null", "[" * 200_000, '{"version": 2, "now": 1e999}', "", "\0", '{"a"'])
