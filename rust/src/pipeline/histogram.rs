@@ -56,17 +56,31 @@ static EDGES: LazyLock<Edges> = LazyLock::new(|| {
 });
 
 /// A mergeable histogram of durations. `Histogram::default()` is empty.
+///
+/// It fits into one line of the processor's cache: an exchange is counted in five of them. So the number of values is
+/// not stored, but summed up for those who ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[repr(align(64))]
 pub struct Histogram {
-    count: u64,
-    /// Nanoseconds.
-    sum: u128,
+    /// The lower 64 bits of the sum in nanoseconds.
+    sum: u64,
     /// Nanoseconds; meaningless if the histogram is empty.
     min: u64,
     max: u64,
-    /// Values of exactly zero, which have no logarithm.
-    zero_count: u64,
+    /// `None` if all of it is zero.
+    seldom: Option<Box<Seldom>>,
     buckets: Buckets,
+}
+
+const _: () = assert!(size_of::<Histogram>() == 64);
+
+/// What few histograms have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seldom {
+    /// The upper 64 bits of the sum.
+    upper: u64,
+    /// Values of exactly zero, which have no logarithm.
+    zeros: u64,
 }
 
 /// A duration with its bucket, which is found once however many histograms count the duration.
@@ -112,26 +126,25 @@ impl Histogram {
         // The range of nanoseconds in 64 bits: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
-        consistent.then(|| Self {
-            count,
-            sum,
-            min,
-            max,
-            zero_count,
-            buckets: Buckets::halved(halvings, offset, buckets),
-        })
+        let buckets = consistent.then(|| Buckets::halved(halvings, offset, buckets))?;
+        let mut histogram = Self { min, max, buckets, ..Self::default() };
+        histogram.set_sum(sum);
+        histogram.add_zeros(zero_count);
+        Some(histogram)
     }
 
     /// Counts one duration. Returns how many buckets were added for it.
     #[inline]
     pub fn record(&mut self, sample: Sample) -> usize {
-        self.min = if self.count == 0 { sample.nanos } else { self.min.min(sample.nanos) };
+        self.min = if self.is_empty() { sample.nanos } else { self.min.min(sample.nanos) };
         self.max = self.max.max(sample.nanos);
-        self.count += 1;
-        self.sum += u128::from(sample.nanos);
+        match self.sum.checked_add(sample.nanos) {
+            Some(sum) => self.sum = sum,
+            None => self.set_sum(self.sum() + u128::from(sample.nanos)),
+        }
         match sample.bucket {
             None => {
-                self.zero_count += 1;
+                self.add_zeros(1);
                 0
             }
             Some(bucket) => self.buckets.count(bucket),
@@ -140,29 +153,50 @@ impl Histogram {
 
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Self) {
-        if other.count == 0 {
+        if other.is_empty() {
             return;
         }
-        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.min = if self.is_empty() { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
-        // Counts that another machine wrote may be near the largest number.
-        self.count = self.count.saturating_add(other.count);
-        self.sum = self.sum.saturating_add(other.sum);
-        self.zero_count = self.zero_count.saturating_add(other.zero_count);
+        // What another machine wrote may be near the largest number.
+        self.set_sum(self.sum().saturating_add(other.sum()));
+        self.add_zeros(other.zero_count());
         self.buckets.merge(&other.buckets);
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.buckets.is_empty() && self.zero_count() == 0
+    }
+
+    /// Sets the sum, which never shrinks.
+    fn set_sum(&mut self, sum: u128) {
+        self.sum = sum as u64;
+        let upper = (sum >> 64) as u64;
+        if upper > 0 {
+            self.seldom.get_or_insert_default().upper = upper;
+        }
+    }
+
+    fn add_zeros(&mut self, zeros: u64) {
+        if zeros > 0 {
+            let sum = &mut self.seldom.get_or_insert_default().zeros;
+            *sum = sum.saturating_add(zeros);
+        }
     }
 
     /// The value at quantile `q` of 0..=1, in nanoseconds: the middle of its bucket, within the extremes seen.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        if self.count == 0 {
+        let (count, zero_count) = (self.count(), self.zero_count());
+        if count == 0 {
             return None;
         }
         // The smallest value with at least q of all values at or below it.
-        let rank = ((q * self.count as f64).ceil() as u64).clamp(1, self.count);
-        if rank <= self.zero_count {
+        let rank = ((q * count as f64).ceil() as u64).clamp(1, count);
+        if rank <= zero_count {
             return Some(0);
         }
-        let mut seen = self.zero_count;
+        let mut seen = zero_count;
         let at = self.buckets.iter().position(|bucket| {
             seen = seen.saturating_add(bucket);
             seen >= rank
@@ -184,22 +218,24 @@ impl Histogram {
 
     /// Number of values.
     pub fn count(&self) -> u64 {
-        self.count
+        self.buckets.iter().fold(self.zero_count(), u64::saturating_add)
     }
 
     /// Sum of the values in nanoseconds.
     pub fn sum(&self) -> u128 {
-        self.sum
+        let upper = self.seldom.as_ref().map_or(0, |seldom| seldom.upper);
+        u128::from(upper) << 64 | u128::from(self.sum)
     }
 
     /// Least and greatest value in nanoseconds; `None` if the histogram is empty.
     pub fn extremes(&self) -> Option<(u64, u64)> {
-        (self.count > 0).then_some((self.min, self.max))
+        (!self.is_empty()).then_some((self.min, self.max))
     }
 
     /// Number of values that are exactly zero.
+    #[inline]
     pub fn zero_count(&self) -> u64 {
-        self.zero_count
+        self.seldom.as_ref().map_or(0, |seldom| seldom.zeros)
     }
 
     /// Counts by bucket.
@@ -209,95 +245,5 @@ impl Histogram {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn of(values: &[u64]) -> Histogram {
-        let mut histogram = Histogram::default();
-        for &value in values {
-            histogram.record(Sample::new(value));
-        }
-        histogram
-    }
-
-    #[test]
-    fn bucket_edges_belong_to_the_bucket_below() {
-        let table = [(SECOND as u64, -1), (SECOND as u64 + 1, 0), (2 * SECOND as u64, 15), (SECOND as u64 / 2, -17)];
-        for (nanos, bucket) in table {
-            assert_eq!(Sample::new(nanos).bucket, Some(bucket), "{nanos}");
-        }
-        assert_eq!(Sample::new(0).bucket, None);
-        for nanos in [1, 2, 3, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
-            let exact = ((nanos as f64 / SECOND as f64).log2() * PER_DOUBLING).ceil() as i32 - 1;
-            assert_eq!(Sample::new(nanos).bucket, Some(exact), "{nanos}");
-        }
-    }
-
-    #[test]
-    fn every_edge_is_the_last_value_of_its_bucket() {
-        let edges = &EDGES.upper;
-        for (at, &edge) in edges.iter().enumerate().filter(|&(at, &edge)| edge > 0 && edges.get(at + 1) != Some(&edge))
-        {
-            let first = edges.partition_point(|&other| other < edge);
-            assert_eq!(Sample::new(edge).bucket, Some(BUCKETS.start() + first as i32), "{edge}");
-            let next = edge.checked_add(1).filter(|_| at + 1 < edges.len());
-            assert_eq!(next.and_then(|next| Sample::new(next).bucket), next.map(|_| BUCKETS.start() + at as i32 + 1));
-        }
-    }
-
-    #[test]
-    fn an_empty_histogram_has_no_quantile() {
-        assert_eq!(Histogram::default().quantile(0.5), None);
-        assert_eq!(of(&[0, 0, 0, 5]).quantile(0.5), Some(0));
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_lies_between_the_edges_of_its_bucket(nanos in 1u64..1 << 62) {
-            let bucket = Sample::new(nanos).bucket.unwrap();
-            let edge = |at: i32| (f64::from(at) / PER_DOUBLING).exp2() * SECOND as f64;
-            prop_assert!(edge(bucket) * (1.0 - 1e-12) <= nanos as f64 && nanos as f64 <= edge(bucket + 1) * (1.0 + 1e-12));
-        }
-
-        #[test]
-        fn quantiles_are_within_the_promised_error(values in prop::collection::vec(1u64..1 << 45, 1..200), q in 0.0f64..=1.0) {
-            let mut sorted = values.clone();
-            sorted.sort_unstable();
-            let rank = ((q * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len());
-            let exact = sorted[rank - 1] as f64;
-            let told = of(&values).quantile(q).unwrap() as f64;
-            prop_assert!((told - exact).abs() <= exact * 0.0222 + 1.0, "{told} for {exact}");
-        }
-
-        #[test]
-        fn quantiles_of_a_lower_scale_are_within_the_error_of_its_buckets(
-            values in prop::collection::vec(1u64..1 << 45, 1..200), q in 0.0f64..=1.0, halvings in 0..=MAX_HALVINGS,
-        ) {
-            let mut sorted = values.clone();
-            sorted.sort_unstable();
-            let exact = sorted[((q * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1] as f64;
-            let mut coarse = of(&values);
-            coarse.coarsen(halvings);
-            let told = coarse.quantile(q).unwrap() as f64;
-            let half_a_bucket = f64::from(1_u16 << halvings) / PER_DOUBLING / 2.0 + 1e-9;
-            prop_assert!((told.log2() - exact.log2()).abs() <= half_a_bucket + 1.0 / exact, "{told} for {exact}");
-        }
-
-        #[test]
-        fn a_merge_equals_recording_the_values_of_both(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
-            let mut merged = of(&a);
-            merged.merge(&of(&b));
-            let both: Vec<u64> = a.iter().chain(&b).copied().collect();
-            prop_assert_eq!(merged, of(&both));
-        }
-
-        #[test]
-        fn exported_parts_rebuild_the_same_histogram(values in prop::collection::vec(0u64..1 << 40, 0..50), halvings in 0..=MAX_HALVINGS) {
-            let mut h = of(&values);
-            h.coarsen(halvings);
-            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.scale(), h.buckets().offset(), &h.buckets().iter().collect::<Vec<_>>());
-            prop_assert_eq!(again, Some(h));
-        }
-    }
-}
+#[path = "histogram/tests.rs"]
+mod tests;

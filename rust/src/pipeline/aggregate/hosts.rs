@@ -9,18 +9,21 @@
 
 mod find;
 mod fold;
+mod lines;
 
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::lightest::{Hand, Lightest};
 use crate::pipeline::filter::{Decided, Facts, Filter};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, Limits, MAX_ADDRESSES, OTHER, Section, Tcp};
+use lines::Lines;
 
 /// Identifies the row of a section. If the row was folded, the ticket stands for the row that took over its counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,51 +71,61 @@ pub struct Slot {
     generation: u32,
 }
 
+/// A host. What an exchange needs of it comes first, in one line of the processor's cache; its health is aligned to the
+/// next.
 #[derive(Debug)]
+#[repr(C)]
 struct HostRow {
-    name: Arc<str>,
     generation: u32,
+    /// Interface on which its connections were first observed in this interval. Most hosts have no other interface.
+    home: Option<InterfaceId>,
+    /// Listed in [`HostTable::touched`].
+    is_touched: bool,
     hits: u64,
     /// The most hits that the host may have had earlier in the interval, before it got this row.
     missed: u64,
-    addresses: Vec<Ipv6Addr>,
-    /// Interface on which its connections were first observed in this interval. Most hosts have no other interface.
-    home: Option<InterfaceId>,
+    /// Most hosts have one.
+    addresses: SmallVec<[Ipv6Addr; 1]>,
     /// Health of its connections as observed on `home`.
     health: Tcp,
     /// Health that the row of an interface has counted already: as observed on other interfaces than `home`, and before
     /// the first request told the host of a connection.
     elsewhere: Tcp,
+    name: Arc<str>,
     sections: Vec<u32>,
     /// The section for sections that did not fit (`~other`), once it is needed.
     rest: Option<u32>,
     lightest: Lightest,
-    /// Listed in [`HostTable::touched`].
-    is_touched: bool,
     /// Sections in which something was counted since the interval began.
     touched: Vec<u32>,
 }
 
+/// A section. Its counts and histograms fill lines of the processor's cache. What else an exchange needs of it follows, in
+/// one line.
 #[derive(Debug)]
+#[repr(C)]
 struct SectionRow {
+    counts: Counts,
     host: u32,
-    path: Arc<str>,
     generation: u32,
-    missed: u64,
-    is_rest: bool,
-    is_free: bool,
     /// Listed in [`HostRow::touched`] of its host, and its host in [`HostTable::touched`].
     is_touched: bool,
-    counts: Counts,
+    is_rest: bool,
+    is_free: bool,
+    missed: u64,
+    path: Arc<str>,
     /// What the names decide of the filter.
     decided: Decided,
 }
+
+const _: () = assert!(size_of::<Counts>() == 4 * 64 && std::mem::offset_of!(HostRow, health) == 64);
 
 /// Hosts and sections.
 #[derive(Debug)]
 pub struct HostTable {
     limits: Limits,
     hasher: foldhash::fast::RandomState,
+    lines: Lines,
     host_index: HashTable<u32>,
     section_index: HashTable<u32>,
     hosts: Vec<HostRow>,
@@ -143,6 +156,7 @@ impl HostTable {
             limits,
             // Strangers choose the names, so the hash has a random seed.
             hasher: foldhash::fast::RandomState::default(),
+            lines: Lines::default(),
             host_index: HashTable::new(),
             section_index: HashTable::new(),
             hosts: Vec::new(),
@@ -173,7 +187,24 @@ impl HostTable {
     }
 
     /// Returns the row of a section, `None` if there is none.
-    pub fn find(&self, host: &[u8], path: &[u8]) -> Option<Ticket> {
+    #[inline]
+    pub fn find(&mut self, host: &[u8], path: &[u8]) -> Option<Ticket> {
+        let hash = self.hasher.hash_one((host, path));
+        if let Some(ticket) = self.lines.find(hash, host, path)
+            && self.sections.get(ticket.section.slot as usize).map(|row| row.generation)
+                == Some(ticket.section.generation)
+        {
+            // A host is folded with all its sections, so its slot has the same generation too.
+            return Some(ticket);
+        }
+        let ticket = self.find_by_both(host, path)?;
+        self.lines.keep(hash, (host, path), ticket, self.section_index.len());
+        Some(ticket)
+    }
+
+    /// Finds a row by its host, and then by its section.
+    #[inline(never)]
+    fn find_by_both(&self, host: &[u8], path: &[u8]) -> Option<Ticket> {
         let host = self.find_host(self.hasher.hash_one(host), host).filter(|&host| host != REST)?;
         let section = self.find_section(self.hasher.hash_one((host, path)), host, path)?;
         Some(Ticket { host: self.host_place(host), section: self.section_place(section) })
@@ -307,7 +338,7 @@ impl HostTable {
                 observed(home, &part);
                 tcp.merge(&part);
             }
-            let addresses = std::mem::take(&mut row.addresses);
+            let addresses = std::mem::take(&mut row.addresses).into_vec();
             if sections.is_empty() && tcp == Tcp::default() {
                 continue;
             }

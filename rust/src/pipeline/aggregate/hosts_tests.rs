@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn rows(hosts: usize, sections: usize) -> HostTable {
@@ -84,4 +86,58 @@ fn a_ticket_of_a_row_that_is_gone_counts_where_the_row_went() {
     let hosts = rows.take(&mut capture, |_, _| {});
     let told: Vec<_> = hosts.iter().map(|host| (&*host.name, host.counts.requests, host.tcp.opened)).collect();
     assert_eq!(told, [("new", 1, 0), (OTHER, 1, 1)]);
+}
+
+#[test]
+fn lines_are_bounded_however_many_names_there_are() {
+    let mut rows = rows(100_000, 100_000);
+    for at in 0..20_000 {
+        let (host, path) = (format!("h{at}"), format!("/{at}"));
+        let ticket = rows.ticket(host.as_bytes(), path.as_bytes());
+        assert_eq!(rows.find(host.as_bytes(), path.as_bytes()), Some(ticket));
+        assert!(rows.lines.len() <= 4096);
+    }
+    assert_eq!(rows.lines.len(), 4096);
+}
+
+#[test]
+fn names_of_any_length_are_told_apart_wherever_one_ends_and_the_other_begins() {
+    let mut rows = rows(1_000, 1_000);
+    for length in 0..70 {
+        let text = "/".repeat(length);
+        for at in 0..=length {
+            let (host, path) = text.split_at(at);
+            let ticket = rows.ticket(host.as_bytes(), path.as_bytes());
+            for _ in 0..2 {
+                assert_eq!(rows.find(host.as_bytes(), path.as_bytes()), Some(ticket), "{host} {path}");
+                assert_eq!(rows.texts(ticket), (host.as_bytes(), path.as_bytes()));
+            }
+        }
+        rows = self::rows(1_000, 1_000);
+    }
+}
+
+proptest! {
+    /// Names come and go in a table that is too small for them. What a line leads to is what both indices lead to.
+    #[test]
+    fn a_line_leads_to_the_row_of_its_names_or_nowhere(
+        names in prop::collection::vec((0u8..9, 0u8..5, 0u8..40), 1..400), (hosts, sections) in (1usize..6, 1usize..9),
+    ) {
+        let mut rows = rows(hosts, sections);
+        for (host, path, what) in names {
+            let (host, path) = (format!("h{host}"), format!("/{path}"));
+            let (host, path) = (host.as_bytes(), path.as_bytes());
+            let found = rows.find(host, path);
+            prop_assert_eq!(found, rows.find_by_both(host, path));
+            prop_assert_eq!(rows.find(host, path), found);
+            if let Some(ticket) = found {
+                prop_assert_eq!(rows.texts(ticket), (host, path));
+            }
+            let ticket = rows.ticket(host, path);
+            rows.hit(ticket).requests += 1;
+            if what == 0 {
+                take(&mut rows);
+            }
+        }
+    }
 }

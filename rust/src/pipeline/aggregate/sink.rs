@@ -25,7 +25,7 @@ impl Aggregate {
 
     /// Finds the row of a request by the host and section as they are on the wire. `None` if no row has these names, or
     /// if the names must be normalised first. Nearly all requests find their row here.
-    fn known(&self, request: &Request<'_>) -> Option<hosts::Ticket> {
+    fn known(&mut self, request: &Request<'_>) -> Option<hosts::Ticket> {
         self.written(request).and_then(|(host, section)| self.hosts.find(host, section))
     }
 

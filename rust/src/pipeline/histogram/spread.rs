@@ -26,15 +26,15 @@ impl Spread {
             *self = Self { halvings: times.buckets.halvings(), ..Self::default() };
         }
         self.coarsen(times.buckets.halvings());
-        self.count = self.count.saturating_add(times.count);
-        self.zero_count = self.zero_count.saturating_add(times.zero_count);
+        self.count = self.count.saturating_add(times.count());
+        self.zero_count = self.zero_count.saturating_add(times.zero_count());
         self.each(times, |counts, count| *counts = counts.saturating_add(count));
     }
 
     /// Subtracts a histogram that was added.
     pub fn subtract(&mut self, times: &Histogram) {
-        self.count = self.count.saturating_sub(times.count);
-        self.zero_count = self.zero_count.saturating_sub(times.zero_count);
+        self.count = self.count.saturating_sub(times.count());
+        self.zero_count = self.zero_count.saturating_sub(times.zero_count());
         if self.is_empty() {
             *self = Self::default();
         } else {

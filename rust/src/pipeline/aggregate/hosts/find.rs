@@ -2,6 +2,8 @@
 
 use std::hash::BuildHasher;
 
+use smallvec::SmallVec;
+
 use super::{HostRow, HostTable, REST, SectionRow};
 use crate::pipeline::aggregate::lightest::Lightest;
 use crate::pipeline::name::as_text;
@@ -35,7 +37,7 @@ impl HostTable {
             generation: 0,
             hits: 0,
             missed,
-            addresses: Vec::new(),
+            addresses: SmallVec::new(),
             home: None,
             health: Tcp::default(),
             elsewhere: Tcp::default(),
