@@ -5,7 +5,7 @@
 //! compared with the row. Names may stand in one of two lines, the newer ones first. Names whose lines are taken by others,
 //! and long names, are looked up the other way.
 
-use super::Ticket;
+use super::ticket::Ticket;
 
 /// Bytes of both names that a line has room for.
 const ROOM: usize = 64 - size_of::<Ticket>() - 2;
