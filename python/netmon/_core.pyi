@@ -404,11 +404,19 @@ class Server:
     def connections(self) -> int:
         """Connections that began, of TLS over TCP and of QUIC."""
     @property
+    def open_before(self) -> int:
+        """Connections that were open when the interval began; in merged intervals, when the earliest of them began that
+        has the server.
+        """
+    @property
+    def active(self) -> int:
+        """Connections of the interval: those that began, and those that were open before."""
+    @property
     def named(self) -> int:
         """Of these, connections whose client has named the server."""
     @property
     def tls(self) -> int:
-        """Of the connections, those of TLS over TCP."""
+        """Of the connections that began, those of TLS over TCP."""
     @property
     def quic(self) -> int:
         """Of these, connections over QUIC."""
@@ -422,10 +430,13 @@ class Server:
         """Connections that were decrypted."""
     @property
     def bytes_to_server(self) -> int:
-        """Bytes to the server in TCP or UDP that stayed encrypted."""
+        """Bytes to the server in TCP or UDP of connections that stay encrypted, each counted once that is known."""
     @property
     def bytes_to_client(self) -> int:
-        """Bytes from the server that stayed encrypted."""
+        """Bytes from the server of such connections."""
+    @property
+    def handshake_bytes(self) -> int:
+        """Bytes in both directions of connections that were decrypted, before their first plaintext."""
     @property
     def round_trip(self) -> Histogram:
         """Times from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its

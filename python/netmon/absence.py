@@ -11,7 +11,7 @@ from netmon import losses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netmon._core import Snapshot
+    from netmon._core import Server, Snapshot
 
 NAMES = 3
 """Servers named at most; more would hide the rest of the line."""
@@ -51,16 +51,32 @@ def unmatched(window: Snapshot, where: str | None) -> str:
 def encrypted(window: Snapshot) -> str:
     """Which share of the bytes stays closed: ``62 % of the bytes are TLS and QUIC whose keys are unknown``.
 
-    Empty if nothing does.
+    Empty if nothing does. Of the bytes that an interface has seen of TLS, those of handshakes of connections that were
+    decrypted do not count.
     """
     spoken: Counter[str] = Counter()
     for interface in window.interfaces:
         spoken.update({name: n for name, n in interface.protocols.items() if name in CLOSED and n})
+    if window.servers:
+        closed = sum(closed_bytes(server) for server in window.servers if server.tls or not server.quic)
+        opened = sum(server.handshake_bytes for server in window.servers)
+        spoken["tls"] = round(spoken["tls"] * closed / max(closed + opened, 1))
+    spoken = +spoken
     total = sum(interface.bytes for interface in window.interfaces)
     if not spoken or not total:
         return ""
     names = " and ".join(name.upper() for name in CLOSED if name in spoken)
     return f"{fmt.percent(min(spoken.total() / total, 1))} of the bytes are {names} whose keys are unknown"
+
+
+def closed_bytes(server: Server) -> int:
+    """Bytes of connections to a server that stay encrypted."""
+    return server.bytes_to_server + server.bytes_to_client
+
+
+def closed_servers(window: Snapshot) -> list[Server]:
+    """The servers that have bytes which stay encrypted, those with most first."""
+    return [server for server in window.servers if closed_bytes(server)]
 
 
 def reasons_closed(window: Snapshot) -> str:
@@ -75,7 +91,10 @@ def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
         return protocol
     total = sum(interface.bytes for interface in window.interfaces)
     share = f" ({fmt.percent(min(bytes_ / total, 1))} of the bytes)" if total else ""
-    speaking = (server for server in window.servers if getattr(server, protocol))
+    closed = closed_servers(window)
+    if protocol == "tls" and window.servers and not closed:
+        return f"{protocol}{share} that was decrypted"
+    speaking = (server for server in closed or window.servers if getattr(server, protocol))
     names = [fmt.sanitize(server.name) for server in speaking]
     to = f" to {', '.join(names[:NAMES])}" if names else ""
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""

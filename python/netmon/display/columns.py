@@ -232,7 +232,10 @@ def _median(name: str) -> Measure:
 
 
 SERVER = (
-    Column("conns", 7, 1, _field("connections"), "class:strong"),
+    Column(
+        *("conns", 7, 1, _field("active"), "class:strong"),
+        exported_as=(_field("connections"), _field("open_before")),
+    ),
     Column(
         *("proto", 12, 2, Measure("protocol", "count", lambda server: server.tls + 2 * server.quic)),
         text_of=_ways,

@@ -201,7 +201,14 @@ SERVERS = Table(
     "server",
     (
         Column("name", "Server", "text", lambda row: fmt.sanitize(row.name)),
-        Column("connections", "Connections", "count", lambda row: row.connections, has_bar=True),
+        Column(
+            "connections",
+            "Connections",
+            "count",
+            lambda row: row.active,
+            "connections that began, and those that were open before",
+            has_bar=True,
+        ),
         Column("tls", "TLS", "count", lambda row: row.tls, "connections of TLS over TCP"),
         Column("quic", "QUIC", "count", lambda row: row.quic, "connections over QUIC"),
         Column(
@@ -212,8 +219,8 @@ SERVERS = Table(
             "connections whose hello was encrypted, so that the name may be shared",
         ),
         Column("decrypted", "Decrypted", "count", lambda row: row.decrypted, "connections whose keys were known"),
-        Column("bytes_to_server", "To server", "size", lambda row: row.bytes_to_server, "bytes that stayed encrypted"),
-        Column("bytes_to_client", "To client", "size", lambda row: row.bytes_to_client, "bytes that stayed encrypted"),
+        Column("bytes_to_server", "To server", "size", lambda row: row.bytes_to_server, "bytes that stay encrypted"),
+        Column("bytes_to_client", "To client", "size", lambda row: row.bytes_to_client, "bytes that stay encrypted"),
         Column("round_trip", "RTT", "latency", _median("round_trip"), "median of round trips"),
         Column("handshake", "Handshake", "latency", _median("handshake"), "median of handshakes"),
     ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Server, Snapshot
-from netmon.absence import encrypted, reasons, unmatched
+from netmon.absence import closed_bytes, encrypted, reasons, unmatched
 from netmon.alerts import written
 from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
@@ -199,9 +199,9 @@ def servers_text(window: Snapshot) -> str:
 
 
 def server_text(server: Server) -> str:
-    closed = server.bytes_to_client + server.bytes_to_server
+    closed = closed_bytes(server)
     bytes_ = f", {fmt.scaled(closed, 'B')} encrypted" if closed else ""
-    return f"{fmt.sanitize(server.name)} {fmt.plural(server.connections, 'connection')}{bytes_}"
+    return f"{fmt.sanitize(server.name)} {fmt.plural(server.active, 'connection')}{bytes_}"
 
 
 def client_text(client: Client) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
-from netmon.absence import encrypted
+from netmon.absence import closed_servers, encrypted
 from netmon.sinks.where import in_words
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def summary(frame: Frame | None, *, color: bool = False, where: str | None = Non
     if clients:
         lines.append(f"  top clients by requests: {', '.join(clients)}")
     if closed := encrypted(frame.total):
-        names = ", ".join(fmt.sanitize(server.name) for server in frame.total.servers[:SERVERS])
+        names = ", ".join(fmt.sanitize(server.name) for server in closed_servers(frame.total)[:SERVERS])
         lines.append(f"  {closed}{f'; top servers: {names}' if names else ''}")
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"

@@ -219,7 +219,7 @@ impl Aggregate {
             clients: clients.into_iter().map(Arc::new).collect(),
             interfaces: self.interfaces.take(end),
             capture,
-            servers: self.servers.take(),
+            servers: self.servers.take(start),
             exchanges: std::mem::take(&mut self.exchanges),
             connections: self.take_connections(),
             subsets: self.subsets.take(&self.settings.subsets),

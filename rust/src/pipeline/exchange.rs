@@ -182,6 +182,8 @@ pub struct Secured<'a> {
     pub name: Option<&'a [u8]>,
     /// True if the client sends an encrypted hello too (ECH), or pretends to: the name may stand for several servers.
     pub has_ech: bool,
+    /// Why it stays encrypted, if that is known. `None` for QUIC, which is never decrypted.
+    pub closed: Option<Closed>,
 }
 
 /// What a list shows of a connection whose protocol is enclosed, or has streams.
@@ -216,8 +218,6 @@ pub enum Note {
     Ambiguous(Ambiguity),
     /// One side of a connection will take no new streams (GOAWAY of HTTP/2).
     GoAway(ErrorCode),
-    /// A connection that stays encrypted, and why. Reported once for each connection.
-    Closed(Closed),
 }
 
 /// Takes what the protocols report, and counts it.
@@ -262,13 +262,16 @@ pub trait Sink {
     /// A connection that speaks TLS or QUIC told which server the client wants to reach, or will not tell it. Reported
     /// once for each direction of a connection at most; only the first report counts.
     fn secured(&mut self, _secured: &Secured<'_>) {}
-    /// Bytes of a connection that was reported with [`Sink::secured`], as long as they stay encrypted.
+    /// Bytes of a connection that was reported with [`Sink::secured`], as long as nothing of it was decrypted.
     fn secured_bytes(&mut self, _connection: &FlowKey, _to_server: bool, _bytes: u64) {}
     /// Durations of such a connection in nanoseconds, as they become known: the first round trip to the server, and the
     /// handshake, from the client's hello to its Finished.
     fn secured_times(&mut self, _connection: &FlowKey, _round_trip: Option<u64>, _handshake: Option<u64>) {}
     /// A connection that was reported with [`Sink::secured`] is decrypted from now on.
     fn unsecured(&mut self, _connection: &FlowKey) {}
+    /// A connection that speaks TLS, or the rest of it, stays encrypted. Reported once for each connection, perhaps before
+    /// [`Sink::secured`], which then tells it again.
+    fn closed(&mut self, _connection: &FlowKey, _why: Closed) {}
     /// Something else to count.
     fn note(&mut self, note: Note);
     /// Returns what the sink has learnt about the current connection since the last call, for the list of connections.

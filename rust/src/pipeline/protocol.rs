@@ -31,7 +31,7 @@ pub use session::{Rest, Session};
 pub use shared::{MAX_HELD, Shared};
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Listed, Note, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Listed, Protocol, Sink};
 use crate::pipeline::flow::{Consumer, FlowId, FlowInfo, Observed, Told, Watched};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -190,7 +190,7 @@ impl<S: Sink> Sessions<'_, S> {
             let is_hello = found.bytes.first() == Some(&22) && found.bytes.get(5).is_none_or(|&kind| kind == 1);
             let reason = if is_hello { Closed::NoKey } else { Closed::JoinedMidway };
             secured.closed = Some(reason);
-            self.sink.note(Note::Closed(reason));
+            self.sink.closed(&flow.key, reason);
         }
         if let Some(kept) = kept {
             kept.replay(|direction, chunk| {

@@ -59,7 +59,7 @@ pub use point::Point;
 pub use processes::{Process, processes};
 pub use rank::{Ranking, SortKey};
 pub use remarkable::{keep, remarkable};
-pub use servers::{Server, ServerName};
+pub use servers::{Before, Server, ServerName};
 pub use sliding::{Amount, Parts, Reading, Rows, Sliding};
 pub use standing::{Kind, Standing, Weighing};
 pub use streams::{MAX_CLOSE_CODES, OTHER_CLOSE_CODES, Rare, Streams};

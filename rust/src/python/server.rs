@@ -20,17 +20,30 @@ counters!(
         ech,
         /// Connections that were decrypted.
         decrypted,
-        /// Bytes to the server in TCP or UDP that stayed encrypted.
+        /// Bytes to the server in TCP or UDP of connections that stay encrypted, each counted once that is known.
         bytes_to_server,
-        /// Bytes from the server that stayed encrypted.
+        /// Bytes from the server of such connections.
         bytes_to_client,
+        /// Bytes in both directions of connections that were decrypted, before their first plaintext.
+        handshake_bytes,
     ) of snapshot::Server {
         /// The name that clients gave (SNI), in lower case; ``address:port`` if they gave none, or `OTHER`.
         #[getter]
         fn name(&self) -> &str {
             &self.0.name
         }
-        /// Of the connections, those of TLS over TCP.
+        /// Connections that were open when the interval began; in merged intervals, when the earliest of them began that
+        /// has the server.
+        #[getter]
+        fn open_before(&self) -> u64 {
+            self.0.open_before.value
+        }
+        /// Connections of the interval: those that began, and those that were open before.
+        #[getter]
+        fn active(&self) -> u64 {
+            self.0.connections.saturating_add(self.0.open_before.value)
+        }
+        /// Of the connections that began, those of TLS over TCP.
         #[getter]
         fn tls(&self) -> u64 {
             self.0.connections.saturating_sub(self.0.quic)

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::pipeline::decode::{Endpoint, FlowKey};
-use crate::pipeline::exchange::{Protocol, Secured};
+use crate::pipeline::exchange::{Closed, Protocol, Secured};
 use crate::pipeline::histogram::{Histogram, Sample};
 use crate::pipeline::name;
-use crate::pipeline::snapshot::{OTHER, Server};
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::{Before, OTHER, Server};
 
 /// The servers, and the row of each connection that is tracked.
 #[derive(Debug, Default)]
@@ -25,7 +26,18 @@ pub struct Servers {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     row: u32,
-    is_decrypted: bool,
+    state: State,
+}
+
+/// Whether a connection stays encrypted.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// It is not decided yet. Holds the bytes to the server and to the client, which count once it is.
+    Undecided([u32; 2]),
+    /// It stays encrypted.
+    Closed,
+    /// It was decrypted.
+    Decrypted,
 }
 
 #[derive(Debug)]
@@ -33,6 +45,17 @@ struct ServerRow {
     server: Server,
     /// Tracked connections that count here.
     users: u32,
+    /// Those of them that were tracked when the interval began.
+    before: u32,
+}
+
+impl ServerRow {
+    /// Counts bytes that stay encrypted.
+    fn count(&mut self, [to_server, to_client]: [u64; 2]) {
+        let Server { bytes_to_server, bytes_to_client, .. } = &mut self.server;
+        *bytes_to_server = bytes_to_server.saturating_add(to_server);
+        *bytes_to_client = bytes_to_client.saturating_add(to_client);
+    }
 }
 
 impl Servers {
@@ -44,8 +67,10 @@ impl Servers {
         }
         let name = name_of(secured.name.filter(|name| !name.is_empty()), secured.sides.server());
         let row = self.row(&name, most);
-        self.connections.insert(*secured.sides.connection, Place { row, is_decrypted: false });
-        let ServerRow { server, users } = &mut self.rows[row as usize];
+        let is_closed = secured.protocol == Protocol::Quic || secured.closed.is_some();
+        let state = if is_closed { State::Closed } else { State::Undecided([0; 2]) };
+        self.connections.insert(*secured.sides.connection, Place { row, state });
+        let ServerRow { server, users, .. } = &mut self.rows[row as usize];
         *users += 1;
         server.connections += 1;
         server.named += u64::from(secured.name.is_some());
@@ -56,9 +81,20 @@ impl Servers {
 
     /// Counts bytes of a connection.
     pub fn bytes(&mut self, connection: &FlowKey, to_server: bool, bytes: u64) {
-        if let Some(Place { row, is_decrypted: false }) = self.connections.get(connection) {
-            let server = &mut self.rows[*row as usize].server;
-            *(if to_server { &mut server.bytes_to_server } else { &mut server.bytes_to_client }) += bytes;
+        let Some(Place { row, state }) = self.connections.get_mut(connection) else { return };
+        let side = usize::from(!to_server);
+        let mut counted = [0; 2];
+        counted[side] = bytes;
+        match state {
+            State::Undecided(waiting) => {
+                let sum = u32::try_from(bytes).ok().and_then(|bytes| waiting[side].checked_add(bytes));
+                match sum {
+                    Some(sum) => waiting[side] = sum,
+                    None => self.rows[*row as usize].count(counted),
+                }
+            }
+            State::Closed => self.rows[*row as usize].count(counted),
+            State::Decrypted => {}
         }
     }
 
@@ -74,10 +110,26 @@ impl Servers {
 
     /// From now on, the connection is decrypted.
     pub fn decrypt(&mut self, connection: &FlowKey) {
-        if let Some(place) = self.connections.get_mut(connection)
-            && !std::mem::replace(&mut place.is_decrypted, true)
+        let Some(place) = self.connections.get_mut(connection) else { return };
+        let server = &mut self.rows[place.row as usize].server;
+        match std::mem::replace(&mut place.state, State::Decrypted) {
+            State::Undecided(waiting) => {
+                let sum = waiting.iter().map(|&bytes| u64::from(bytes)).sum();
+                server.handshake_bytes = server.handshake_bytes.saturating_add(sum);
+            }
+            State::Closed => {}
+            State::Decrypted => return,
+        }
+        server.decrypted += 1;
+    }
+
+    /// The connection, or the rest of it, stays encrypted.
+    pub fn close(&mut self, connection: &FlowKey, _why: Closed) {
+        if let Some(Place { row, state }) = self.connections.get_mut(connection)
+            && let State::Undecided(waiting) = *state
         {
-            self.rows[place.row as usize].server.decrypted += 1;
+            *state = State::Closed;
+            self.rows[*row as usize].count(waiting.map(u64::from));
         }
     }
 
@@ -85,24 +137,34 @@ impl Servers {
     #[inline]
     pub fn end(&mut self, connection: &FlowKey) {
         if !self.connections.is_empty()
-            && let Some(place) = self.connections.remove(connection)
+            && let Some(Place { row, state }) = self.connections.remove(connection)
         {
-            let users = &mut self.rows[place.row as usize].users;
-            *users = users.saturating_sub(1);
+            let row = &mut self.rows[row as usize];
+            if let State::Undecided(waiting) = state {
+                row.count(waiting.map(u64::from));
+            }
+            row.users = row.users.saturating_sub(1);
         }
     }
 
     /// Forgets all connections.
     pub fn forget(&mut self) {
-        self.connections.clear();
+        for (_, Place { row, state }) in self.connections.drain() {
+            if let State::Undecided(waiting) = state {
+                self.rows[row as usize].count(waiting.map(u64::from));
+            }
+        }
         self.rows.iter_mut().for_each(|row| row.users = 0);
     }
 
-    /// Returns the rows of the interval, sorted by name. Rows that no connection uses any more are given up.
-    pub fn take(&mut self) -> Vec<Server> {
+    /// Returns the rows of the interval that began at `start`, sorted by name. Rows that no connection uses any more are
+    /// given up.
+    pub fn take(&mut self, start: Timestamp) -> Vec<Server> {
         let mut taken = Vec::new();
-        for (at, ServerRow { server, users }) in (0..).zip(&mut self.rows) {
+        for (at, ServerRow { server, users, before }) in (0..).zip(&mut self.rows) {
+            let open_before = Before { at: start, value: u64::from(std::mem::replace(before, *users)) };
             if server.weight() > 0 {
+                server.open_before = open_before;
                 let empty = Server { name: server.name.clone(), ..Server::default() };
                 taken.push(std::mem::replace(server, empty));
             }
@@ -130,7 +192,7 @@ impl Servers {
         if name != OTHER && self.by_name.len() >= most {
             return self.row(OTHER, most);
         }
-        let row = ServerRow { server: Server::of_name(name), users: 0 };
+        let row = ServerRow { server: Server::of_name(name), users: 0, before: 0 };
         let key = row.server.name.clone();
         let at = if let Some(at) = self.free.pop() {
             self.rows[at as usize] = row;
@@ -161,6 +223,7 @@ mod tests {
     use crate::pipeline::decode::Direction;
     use crate::pipeline::exchange::Sides;
     use crate::pipeline::packet::InterfaceId;
+    use crate::pipeline::snapshot::Snapshot;
 
     fn key(client: u16) -> FlowKey {
         let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
@@ -171,7 +234,8 @@ mod tests {
         let connection = &key(client);
         let sides = Sides { connection, asks: Direction::Up, interface: InterfaceId(0) };
         let name = name.map(str::as_bytes);
-        servers.begin(&Secured { protocol: Protocol::Quic, sides, name, has_ech: client == 3 }, 2)
+        let closed = None;
+        servers.begin(&Secured { protocol: Protocol::Tls, sides, name, has_ech: client == 3, closed }, 2)
     }
 
     #[test]
@@ -181,46 +245,112 @@ mod tests {
         assert_eq!(begin(&mut servers, 1, Some("b.example")), None);
         assert_eq!(begin(&mut servers, 2, None), None);
         begin(&mut servers, 3, Some("c.example"));
-        for (client, to_server) in [(1, true), (1, false), (2, false), (9, true)] {
-            servers.bytes(&key(client), to_server, 10);
+        let rows = servers.take(Timestamp(0));
+        let told: Vec<_> = rows.iter().map(|row| (&*row.name, row.connections, row.named, row.ech, row.quic)).collect();
+        assert_eq!(told, [("192.0.2.2:443", 1, 0, 0, 0), ("a.example", 1, 1, 0, 0), ("~other", 1, 1, 1, 0)]);
+    }
+
+    /// What happens to a connection.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        /// Bytes to the server, or to the client.
+        Bytes(bool, u64),
+        Decrypt,
+        Close,
+        End,
+        /// The interval closes.
+        Take,
+    }
+
+    #[test]
+    fn bytes_count_once_it_is_known_whether_they_stay_encrypted() {
+        use Event::{Bytes, Close, Decrypt, End, Take};
+        let all = [Bytes(true, 10), Bytes(false, 20)];
+        let huge = Bytes(false, u64::from(u32::MAX));
+        // Bytes to the server, bytes to the client, bytes of the handshake, decrypted connections.
+        let table: [(&str, Vec<Event>, [u64; 4]); 7] = [
+            ("undecided", all.to_vec(), [0, 0, 0, 0]),
+            ("closed", [&all[..], &[Close], &all].concat(), [20, 40, 0, 0]),
+            ("decrypted", [&all[..], &[Decrypt], &all].concat(), [0, 0, 30, 1]),
+            ("decrypted twice", [&all[..], &[Decrypt, Decrypt]].concat(), [0, 0, 30, 1]),
+            ("decrypted, then the rest is not", [&all[..], &[Decrypt, Close], &all].concat(), [0, 0, 30, 1]),
+            ("it ends before it is decided", [&all[..], &[End]].concat(), [10, 20, 0, 0]),
+            (
+                "decided in a later interval",
+                [&all[..], &[Take, Close, huge, huge]].concat(),
+                [10, 20 + 2 * u64::from(u32::MAX), 0, 0],
+            ),
+        ];
+        for (name, events, want) in table {
+            let mut servers = Servers::default();
+            begin(&mut servers, 1, Some("a.example"));
+            let mut rows = Vec::new();
+            for event in events.into_iter().chain([Take]) {
+                match event {
+                    Bytes(to_server, count) => servers.bytes(&key(1), to_server, count),
+                    Decrypt => servers.decrypt(&key(1)),
+                    Close => servers.close(&key(1), Closed::NoKey),
+                    End => servers.end(&key(1)),
+                    Take => rows.extend(servers.take(Timestamp(0))),
+                }
+            }
+            let sum = |count: fn(&Server) -> u64| rows.iter().map(count).sum::<u64>();
+            let told = [
+                sum(|row| row.bytes_to_server),
+                sum(|row| row.bytes_to_client),
+                sum(|row| row.handshake_bytes),
+                sum(|row| row.decrypted),
+            ];
+            assert_eq!(told, want, "{name}");
         }
-        servers.decrypt(&key(1));
-        servers.decrypt(&key(1));
-        servers.bytes(&key(1), true, 10);
-        let rows = servers.take();
-        let told: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                (
-                    &*row.name,
-                    row.connections,
-                    row.named,
-                    row.ech,
-                    row.decrypted,
-                    row.bytes_to_server,
-                    row.bytes_to_client,
-                )
-            })
-            .collect();
-        assert_eq!(
-            told,
-            [("192.0.2.2:443", 1, 0, 0, 0, 0, 10), ("a.example", 1, 1, 0, 1, 10, 10), ("~other", 1, 1, 1, 0, 0, 0)]
-        );
+    }
+
+    #[test]
+    fn connections_of_a_window_are_those_open_before_it_and_those_that_began() {
+        let mut servers = Servers::default();
+        let mut rows = Vec::new();
+        for (at, clients) in (0..).zip([1..4, 4..4, 4..6]) {
+            clients.for_each(|client| {
+                begin(&mut servers, client, Some("a.example"));
+            });
+            servers.bytes(&key(1), true, 5);
+            servers.close(&key(1), Closed::NoKey);
+            rows.extend(servers.take(Timestamp(at)));
+            servers.end(&key(3));
+        }
+        let told = |row: &Server| (row.connections, row.open_before.value);
+        assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [(3, 0), (0, 3), (2, 2)]);
+        let merged = |rows: &[Server]| {
+            let parts = rows.iter().map(|row| Snapshot { servers: vec![row.clone()], ..Snapshot::default() });
+            told(&Snapshot::merge_all(&parts.collect::<Vec<_>>()).servers[0])
+        };
+        rows.push(rows[1].clone());
+        let [first, second, third, again] = &rows[..] else { panic!() };
+        for (name, parts, want) in [
+            ("a window", vec![second, third], (2, 3)),
+            ("in any order", vec![third, second], (2, 3)),
+            ("the whole capture", vec![first, second, third], (5, 0)),
+            ("two workers, or two machines", vec![second, again], (0, 6)),
+        ] {
+            assert_eq!(merged(&parts.into_iter().cloned().collect::<Vec<_>>()), want, "{name}");
+        }
     }
 
     #[test]
     fn a_row_lives_as_long_as_a_connection_uses_it() {
         let mut servers = Servers::default();
         begin(&mut servers, 1, Some("a.example"));
-        servers.take();
-        assert!(servers.take().is_empty(), "nothing was counted");
+        servers.take(Timestamp(0));
+        assert!(servers.take(Timestamp(1)).is_empty(), "nothing was counted");
+        servers.close(&key(1), Closed::NoKey);
         servers.bytes(&key(1), true, 5);
-        assert_eq!(servers.take()[0].connections, 0, "the connection began in an earlier interval");
+        assert_eq!(servers.take(Timestamp(2))[0].connections, 0, "the connection began in an earlier interval");
         servers.end(&key(1));
-        servers.take();
+        servers.take(Timestamp(3));
         begin(&mut servers, 2, Some("b.example"));
         begin(&mut servers, 3, Some("c.example"));
-        assert_eq!(servers.take().iter().map(|row| &*row.name).collect::<Vec<_>>(), ["b.example", "c.example"]);
+        let rows = servers.take(Timestamp(4));
+        assert_eq!(rows.iter().map(|row| &*row.name).collect::<Vec<_>>(), ["b.example", "c.example"]);
         assert!(servers.rows.len() <= 2, "memory of rows is used again");
     }
 }

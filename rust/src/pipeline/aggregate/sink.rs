@@ -8,8 +8,8 @@ use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
-    Code, Ending, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response,
-    Secured, Sides, Sink,
+    Closed, Code, Ending, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request,
+    Response, Secured, Sides, Sink,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
@@ -303,6 +303,11 @@ impl Sink for Aggregate {
         self.servers.decrypt(connection);
     }
 
+    fn closed(&mut self, connection: &FlowKey, why: Closed) {
+        self.capture.undecrypted.add(why, 1);
+        self.servers.close(connection, why);
+    }
+
     fn note(&mut self, note: Note) {
         let capture = &mut self.capture;
         match note {
@@ -315,7 +320,6 @@ impl Sink for Aggregate {
             Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
             Note::GoAway(code) => capture.goaways.add(code, 1),
-            Note::Closed(why) => capture.undecrypted.add(why, 1),
         }
     }
 

@@ -256,14 +256,10 @@ fn subsets_count_what_streams_report() {
 #[test]
 fn notes_about_connections_are_counted_by_code_and_reason() {
     let mut sink = aggregate("");
-    for note in [
-        Note::GoAway(ErrorCode::NO_ERROR),
-        Note::GoAway(cancel()),
-        Note::GoAway(ErrorCode::NO_ERROR),
-        Note::Closed(Closed::NoKey),
-    ] {
+    for note in [Note::GoAway(ErrorCode::NO_ERROR), Note::GoAway(cancel()), Note::GoAway(ErrorCode::NO_ERROR)] {
         Sink::note(&mut sink, note);
     }
+    Sink::closed(&mut sink, &KEY, Closed::NoKey);
     let capture = close(&mut sink).capture;
     assert_eq!(capture.goaways.by_count(), [(ErrorCode::NO_ERROR, 2), (cancel(), 1)]);
     assert_eq!(capture.undecrypted.by_count(), [(Closed::NoKey, 1)]);

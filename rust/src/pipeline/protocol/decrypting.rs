@@ -6,7 +6,7 @@ use super::secured::Secured;
 use super::session::{Rest, Session};
 use super::tls::{Crypt, Decryption, Outlet};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Note, Sink};
+use crate::pipeline::exchange::{Closed, Sink};
 use crate::pipeline::flow::{Consumer, Cover, FlowInfo};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -108,6 +108,6 @@ impl<S: Sink> Outlet for Inside<'_, '_, S> {
 
     fn closed(&mut self, reason: Closed) {
         *self.closed = Some(reason);
-        self.stage.sink.note(Note::Closed(reason));
+        self.stage.sink.closed(&self.flow.key, reason);
     }
 }

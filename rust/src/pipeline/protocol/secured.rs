@@ -99,7 +99,8 @@ where
     fn take<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, input: Input<'_>, sink: &mut S) -> u64 {
         match input {
             Input::Chunk(direction, chunk) if direction == self.speaker => {
-                self.outside.take_if(|outside| !outside.push(flow, &chunk, sink));
+                let closed = self.closed;
+                self.outside.take_if(|outside| !outside.push(flow, &chunk, closed, sink));
                 return if self.is_over() { u64::MAX } else { 0 };
             }
             // The answer of a server is plaintext only if `is_refused` says so.

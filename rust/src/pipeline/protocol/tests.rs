@@ -92,6 +92,9 @@ impl Sink for Script {
     fn secured_times(&mut self, _: &FlowKey, _: Option<u64>, handshake: Option<u64>) {
         self.lines.extend(handshake.map(|nanos| format!("handshake of {nanos}")));
     }
+    fn closed(&mut self, _: &FlowKey, why: Closed) {
+        self.lines.push(format!("Closed({why:?})"));
+    }
     fn note(&mut self, note: Note) {
         self.lines.push(format!("{note:?}"));
     }

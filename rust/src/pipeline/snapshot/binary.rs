@@ -16,7 +16,7 @@ use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
 use super::processes::Process;
-use super::servers::Server;
+use super::servers::{Before, Server};
 use super::streams::Streams;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
@@ -28,7 +28,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +98,7 @@ fn is_sound(snapshot: &Snapshot) -> bool {
 }
 
 fields!(Gauge { at, value });
+fields!(Before { at, value });
 fields!(Endpoint { address, port });
 fields!(Owner { name, pid, container, pod, namespace });
 fields!(Process { owner, is_server });
@@ -180,12 +181,14 @@ fields!(Interface { name, traffic, tcp, state, at, since, problem, removed });
 fields!(Server {
     name,
     connections,
+    open_before,
     named,
     quic,
     ech,
     decrypted,
     bytes_to_server,
     bytes_to_client,
+    handshake_bytes,
     round_trip,
     handshake,
 });

@@ -133,6 +133,7 @@ impl Snapshot {
         };
         (snapshot.capture.flows.at, snapshot.capture.open_connections.at) = (read.end, read.end);
         snapshot.interfaces.iter_mut().for_each(|interface| interface.at = read.end);
+        snapshot.servers.iter_mut().for_each(|server| server.open_before.at = read.start);
         snapshot.sort();
         Ok(snapshot)
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tables::Row;
 use super::values;
 use crate::pipeline::histogram::Histogram;
+use crate::pipeline::packet::Timestamp;
 
 /// A server that clients reach through TLS or QUIC, by the name that they give.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,20 +16,24 @@ pub struct Server {
     /// The name in the Server Name Indication (SNI), cleaned and in lower case; `address:port` if the clients give none.
     #[serde(deserialize_with = "values::name")]
     pub name: Arc<str>,
-    /// Connections. Those that are not of QUIC are of TLS over TCP.
+    /// Connections that began. Those that are not of QUIC are of TLS over TCP.
     pub connections: u64,
+    /// Connections that were open when the interval began.
+    pub open_before: Before,
     /// Of these, connections whose client has named the server.
     pub named: u64,
     /// Of these, connections over QUIC.
     pub quic: u64,
     /// Of these, connections whose client has sent an encrypted hello (ECH), or pretended to.
     pub ech: u64,
-    /// Of these, connections that were decrypted.
+    /// Connections that were decrypted.
     pub decrypted: u64,
-    /// Bytes to the server in TCP or UDP, as long as they were not decrypted.
+    /// Bytes to the server in TCP or UDP of connections that stay encrypted.
     pub bytes_to_server: u64,
-    /// Bytes from the server.
+    /// Bytes from the server of such connections.
     pub bytes_to_client: u64,
+    /// Bytes in both directions of connections that were decrypted, before their first plaintext.
+    pub handshake_bytes: u64,
     /// Time from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its answer.
     pub round_trip: Histogram,
     /// Time from the client's hello to its Finished.
@@ -49,7 +54,9 @@ impl Server {
     /// Number of everything that was counted; 0 if nothing was.
     pub fn weight(&self) -> u64 {
         let times = self.round_trip.count().saturating_add(self.handshake.count());
-        self.bytes().saturating_add(self.connections).saturating_add(self.decrypted).saturating_add(times)
+        [self.bytes(), self.handshake_bytes, self.connections, self.decrypted, times]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// All histograms.
@@ -76,12 +83,55 @@ impl Row for Server {
             (&mut self.decrypted, other.decrypted),
             (&mut self.bytes_to_server, other.bytes_to_server),
             (&mut self.bytes_to_client, other.bytes_to_client),
+            (&mut self.handshake_bytes, other.handshake_bytes),
         ];
         for (mine, theirs) in counts {
             *mine = mine.saturating_add(theirs);
         }
+        self.open_before.merge(&other.open_before);
         self.round_trip.merge(&other.round_trip);
         self.handshake.merge(&other.handshake);
+    }
+}
+
+/// The number of connections that were open at an instant. Merging keeps the earlier value and adds values of the same
+/// instant, so that connections of an interval are those that were open before it and those that have begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// The instant.
+    pub at: Timestamp,
+    /// Connections that were open then.
+    pub value: u64,
+}
+
+impl Default for Before {
+    /// Later than everything.
+    fn default() -> Self {
+        Self { at: Timestamp(i64::MAX), value: 0 }
+    }
+}
+
+impl Before {
+    /// Keeps the earlier value, or the sum of both values if they are of the same instant.
+    pub fn merge(&mut self, other: &Self) {
+        match self.at.cmp(&other.at) {
+            std::cmp::Ordering::Greater => *self = *other,
+            std::cmp::Ordering::Equal => self.value = self.value.saturating_add(other.value),
+            std::cmp::Ordering::Less => {}
+        }
+    }
+}
+
+impl Serialize for Before {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Before {
+    /// Reads the number. Its instant is the beginning of the snapshot.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { value: u64::deserialize(deserializer)?, ..Self::default() })
     }
 }
 

@@ -174,6 +174,7 @@ impl Flow {
             sides: Sides { connection: key, asks: self.client, interface: self.interface },
             name: hello.and_then(|hello| hello.name.as_deref()),
             has_ech: hello.is_some_and(|hello| hello.has_ech),
+            closed: None,
         });
         sink.secured_bytes(key, true, to_server);
         sink.secured_bytes(key, false, to_client);

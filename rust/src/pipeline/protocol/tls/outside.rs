@@ -7,7 +7,7 @@
 
 use super::hello::{ClientHello, Progress};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Protocol, Secured, Sides, Sink};
+use crate::pipeline::exchange::{Closed, Protocol, Secured, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -51,8 +51,9 @@ impl Tls {
         if let Stage::Hello(hello) = &self.stage { hello.held() } else { 0 }
     }
 
-    /// Takes the next bytes of the direction. Returns false once nothing more is read.
-    pub fn push(&mut self, flow: &FlowInfo, chunk: &Chunk<'_>, sink: &mut impl Sink) -> bool {
+    /// Takes the next bytes of the direction. `closed` says why the connection stays encrypted, if that is known. Returns
+    /// false once nothing more is read.
+    pub fn push(&mut self, flow: &FlowInfo, chunk: &Chunk<'_>, closed: Option<Closed>, sink: &mut impl Sink) -> bool {
         let began = *self.began.get_or_insert(chunk.ts);
         let is_whole = chunk.skipped == 0;
         let mut bytes = chunk.bytes;
@@ -73,6 +74,7 @@ impl Tls {
                 sides: Sides { connection: &flow.key, asks, interface: flow.interface },
                 name: found.as_ref().and_then(|hello| hello.name.as_deref()),
                 has_ech: found.as_ref().is_some_and(|hello| hello.has_ech),
+                closed,
             });
             sink.secured_bytes(&flow.key, true, self.before);
             sink.secured_times(&flow.key, flow.opening.rtt(asks.reverse()), None);
@@ -176,7 +178,7 @@ mod tests {
             let skipped = if at == 0 { 0 } else { skipped };
             let (seq, ts) = (SeqNumber(0), Timestamp(10 * MILLI * at));
             let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: false, ts };
-            if !tls.push(&flow, &chunk, &mut script) {
+            if !tls.push(&flow, &chunk, None, &mut script) {
                 break;
             }
         }
