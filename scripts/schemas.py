@@ -68,8 +68,9 @@ OBJECTS = {
         exchanges_dropped:n clock_steps:n flows:n open_connections:n histogram_halvings:n undecoded:map protocols:map
         ambiguous_framing:map goaways:map undecrypted:map""",
     "ServerName": "name:text connections:n",
-    "Server": """name:text connections:n named:n quic:n ech:n decrypted:n bytes_to_server:n bytes_to_client:n
-        round_trip:Histogram handshake:Histogram""",
+    "Server": """name:text connections:n open_before:n named:n quic:n ech:n decrypted:n bytes_to_server:n
+        bytes_to_client:n handshake_bytes:n undecrypted:map tls_versions:map cipher_suites:map round_trip:Histogram
+        handshake:Histogram""",
     "Exchange": """ts:time client:text server:text interface:text host:text section:text path:text method:text
         status:status? request_bytes:n response_bytes:n latency:s? duration:s? connect:s? request_time:s? transfer:s?
         retransmitted:n protocol:text tls:flag stream:n? tls_handshake:s? queued:s? grpc_status:text?
@@ -77,7 +78,9 @@ OBJECTS = {
     "Connection": """first_seen:time client:text server:text interface:text last_seen:time segments:n age:s opened:time?
         state:stage protocol:text host:text bytes_to_server:n bytes_to_client:n retransmitted:n requests:n rtt:s?
         local:text process:Process? client_process:Process? kernel_rtt:s? kernel_cwnd:n kernel_retransmits:n
-        tls:flag streams:n open_streams:n undecrypted:text""",
+        tls:flag streams:n open_streams:n undecrypted:text oldest_streams:Stream*""",
+    "Stream": """id:n method:text host:text section:text path:text age:s request_bytes:n response_bytes:n
+        request_messages:n response_messages:n protocol:text status:status?""",
     "Process": "name:text pid:n side:text container:text pod:text namespace:text",
     "Subset": "where:text per:text rows:SubsetRow*",
     "SubsetRow": f"name:text {COUNTS}",
@@ -94,7 +97,7 @@ OPTIONAL = {
     ("Snapshot", "where"),
     *(("Interface", key) for key in ("since", "problem", "removed")),
     *((name, key) for name in ("Exchange", "Connection") for key in ("process", "client_process")),
-    *(("Connection", key) for key in ("local", "kernel_rtt", "kernel_cwnd", "kernel_retransmits")),
+    *(("Connection", key) for key in ("local", "kernel_rtt", "kernel_cwnd", "kernel_retransmits", "oldest_streams")),
     *(("Process", key) for key in ("container", "pod", "namespace")),
 }
 """Keys that an object may lack."""

@@ -256,3 +256,59 @@ def test_json_of_the_command_lists_connections_where_they_are_asked_for(tmp_path
         lists.append(json.load(io.BytesIO(capsysbinary.readouterr().out))["connections"])
     assert lists[0] == []
     assert [one["client"] for one in lists[1]] == ["10.0.0.1:4000"]
+
+
+STREAM = {
+    "id": 5,
+    "method": "POST",
+    "host": "a.example",
+    "section": "/s",
+    "path": "/s/p",
+    "age": 1.5,
+    "request_bytes": 6,
+    "response_bytes": 7,
+    "request_messages": 8,
+    "response_messages": 9,
+    "protocol": "sse",
+    "status": None,
+}
+
+
+def with_streams(*streams, second=0):
+    """A snapshot with a connection that has these open streams."""
+    at = "2023-11-14T22:13:2{}.000000000Z"
+    row = {"client": "192.0.2.1:40000", "server": "192.0.2.2:80", "interface": "lo", "protocol": "http2", "host": ""}
+    row |= {"first_seen": at.format(0), "last_seen": at.format(second), "opened": None, "state": "open", "rtt": None}
+    row |= dict.fromkeys(("bytes_to_server", "bytes_to_client", "segments", "retransmitted", "requests"), second)
+    row |= {"age": 1.0, "oldest_streams": list(streams)}
+    document = {"schema": 1, "start": at.format(second), "end": at.format(second + 1), "connections": [row]}
+    return Snapshot.from_json(json.dumps(document).encode())
+
+
+def attributes(stream):
+    return {name: getattr(stream, name) for name in STREAM}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [lambda one: pickle.loads(pickle.dumps(one)), lambda one: Snapshot.from_json(one.to_json()), copy.deepcopy],
+    ids=["pickle", "JSON", "copy"],
+)
+def test_open_streams_survive_whatever_keeps_a_snapshot(kept):
+    whole = with_streams(STREAM, STREAM | {"id": 7, "status": 200})
+    again = kept(whole)
+    assert again == whole
+    assert [attributes(stream) for stream in again.connections[0].oldest_streams] == [
+        STREAM,
+        STREAM | {"id": 7, "status": 200},
+    ]
+    stream = pickle.loads(pickle.dumps(again.connections[0].oldest_streams[0]))
+    assert attributes(stream) == STREAM
+    assert repr(stream) == "<Stream 5: POST a.example/s, sse, no status yet, 1.50 s old>"
+
+
+def test_a_merge_has_the_streams_of_the_latest_sight_and_a_list_from_elsewhere_is_cut():
+    merged = Snapshot.merge([with_streams(STREAM), with_streams(STREAM | {"id": 9}, second=1)])
+    assert [stream.id for stream in merged.connections[0].oldest_streams] == [9]
+    many = with_streams(*(STREAM | {"id": 2 * at + 1} for at in range(20)))
+    assert len(many.connections[0].oldest_streams) == 8

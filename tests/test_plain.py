@@ -6,10 +6,11 @@ import json
 import pytest
 from fakes import Pipe, histogram, snapshot
 from netmon import Rule, Snapshot
+from netmon.absence import encrypted
 from netmon.frames import Frames
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
-from netmon.sinks.plain import Plain, no_http
+from netmon.sinks.plain import Plain, no_http, server_text
 from netmon.sinks.requests import Requests
 from netmon.sinks.summary import summary
 
@@ -152,7 +153,46 @@ def test_the_share_of_what_is_encrypted_is_told_with_its_servers():
     )
     assert f"Servers:         {b}; {a}; {c} ({share})\n" in play(closed)
     frame = Frames(10.0, []).push(closed)
-    assert f"  {share}; top servers: b.example, a.example, c.example\n" in summary(frame)
+    assert f"  {share}; top servers: b.example, a.example\n" in summary(frame)
+
+
+@pytest.mark.parametrize(
+    ("servers", "told"),
+    [
+        ([{"name": "a", "bytes_to_client": 50_000}], "60 % of the bytes are TLS"),
+        ([{"name": "a", "handshake_bytes": 5_000, "decrypted": 1}], ""),
+        (
+            [{"name": "a", "bytes_to_client": 10_000}, {"name": "b", "handshake_bytes": 5_000}],
+            "40 % of the bytes are TLS",
+        ),
+        ([{"name": "a", "connections": 1}], ""),
+        ([], "60 % of the bytes are TLS"),
+    ],
+    ids=["closed", "decrypted", "some of both", "not decided yet", "no servers known"],
+)
+def test_handshakes_of_connections_that_were_decrypted_are_not_closed(servers, told):
+    window = snapshot(
+        NOON, interfaces=[{"name": "eth0", "bytes": 100_000, "protocols": {"tls": 60_000}}], servers=servers
+    )
+    assert encrypted(window) == (f"{told} whose keys are unknown" if told else "")
+
+
+def test_a_server_is_told_with_its_connections_of_the_window_and_why_they_stay_closed():
+    old, new = (
+        snapshot(NOON + at, servers=[{"name": "a", "connections": n, "open_before": before, "bytes_to_client": 9}])
+        for at, n, before in ((0, 0, 2), (1, 3, 2))
+    )
+    window = Snapshot.merge([old, new])
+    assert server_text(window.servers[0]) == "a 5 connections, 18 B encrypted"
+    closed = snapshot(NOON, servers=[{"name": "a", "connections": 3, "undecrypted": {"late_key": 2, "no_key": 1}}])
+    assert server_text(closed.servers[0]) == "a 3 connections, late key"
+    closed = snapshot(
+        NOON,
+        interfaces=[{"name": "eth0", "bytes": 100, "protocols": {"tls": 60}}],
+        servers=[{"name": "a", "bytes_to_client": 50}],
+        capture={"undecrypted": {"no_key": 3}},
+    )
+    assert "; top servers: a; not decrypted: no key: 3\n" in summary(Frames(10.0, []).push(closed))
 
 
 def test_a_filter_that_admits_no_exchange_is_the_reason_for_an_empty_report():

@@ -57,6 +57,7 @@ __all__ = [
     "Snapshot",
     "SourceError",
     "Standing",
+    "Stream",
     "Tcp",
     "WhereError",
     "Window",
@@ -438,6 +439,19 @@ class Server:
     def handshake_bytes(self) -> int:
         """Bytes in both directions of connections that were decrypted, before their first plaintext."""
     @property
+    def undecrypted(self) -> dict[str, int]:
+        """Connections of TLS that stay encrypted, or the rest of which does, by reason as in `Capture.undecrypted`."""
+    @property
+    def tls_versions(self) -> dict[str, int]:
+        """Connections whose server has answered, by the version of TLS that it has chosen, such as ``TLS 1.3``; those
+        without a name count as ``OTHER``.
+        """
+    @property
+    def cipher_suites(self) -> dict[str, int]:
+        """The same by cipher suite, such as ``TLS_AES_128_GCM_SHA256``; beyond 16 suites, and without a name, it is
+        ``OTHER``.
+        """
+    @property
     def round_trip(self) -> Histogram:
         """Times from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its
         answer.
@@ -809,17 +823,19 @@ class Connection:
         """Its protocol, as in `Capture.protocols`; empty while it is not known."""
     @property
     def host(self) -> str:
-        """Host of its latest request, as `Host.name`, or the server that a TLS client named; empty if there is
-        neither.
+        """Host of its latest request, as `Host.name`, or the server that a client of TLS or QUIC named; empty
+        if there is neither.
         """
     @property
     def state(self) -> str:
         """``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or
-        ``"refused"``.
+        ``"refused"``. Whether a connection of QUIC has ended cannot be seen: it is ``"opening"`` or ``"open"``.
         """
     @property
     def opened(self) -> float | None:
-        """When it was opened; None if its SYN was not seen, as when the capture began later."""
+        """When it was opened; None if its SYN, or the first packet of QUIC, was not seen, as when the capture began
+        later.
+        """
     @property
     def first_seen(self) -> float:
         """When its first segment was seen."""
@@ -831,22 +847,22 @@ class Connection:
         """Seconds from its first segment to the end of the interval or, if it has ended, to its last segment."""
     @property
     def bytes_to_server(self) -> int:
-        """Bytes of TCP payload sent to the server, without retransmissions."""
+        """Bytes of TCP payload sent to the server, without retransmissions; of QUIC, bytes of UDP payload."""
     @property
     def bytes_to_client(self) -> int:
-        """Bytes of TCP payload sent to the client, without retransmissions."""
+        """Bytes sent to the client, counted alike."""
     @property
     def segments(self) -> int:
-        """Number of segments. A segment counts once, even if it crosses several interfaces."""
+        """Number of segments, or of datagrams of QUIC. A segment counts once, even if it crosses several interfaces."""
     @property
     def retransmitted(self) -> int:
-        """Segments with data that was sent before."""
+        """Segments with data that was sent before; 0 of QUIC, which hides it."""
     @property
     def retransmitted_share(self) -> float:
         """`retransmitted` divided by `segments`; 0.0 if there are no segments."""
     @property
     def requests(self) -> int:
-        """Number of request heads."""
+        """Number of request heads; 0 of QUIC, whose requests cannot be seen."""
     @property
     def rtt(self) -> float | None:
         """The shortest round-trip time between client and server. Longer times include waiting for an application
@@ -882,7 +898,9 @@ class Connection:
         """True if it speaks TLS and was decrypted; `protocol` is that of what is inside."""
     @property
     def streams(self) -> int:
-        """Number of streams of HTTP/2 that have begun on it."""
+        """Number of streams of HTTP/2 that were seen on it. Those that had ended before the capture began are not
+        among them.
+        """
     @property
     def open_streams(self) -> int:
         """Of these, the streams that have not ended."""
@@ -891,6 +909,58 @@ class Connection:
         """Why it stays encrypted, as in `Capture.undecrypted`; empty if it is not encrypted, was decrypted, or was
         not judged yet.
         """
+    @property
+    def oldest_streams(self) -> list[Stream]:
+        """The open streams of HTTP/2, the oldest first; of more than 8 the 8 oldest. `open_streams` is the number of
+        all.
+        """
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
+
+@final
+class Stream:
+    """An open stream of an HTTP/2 connection, as it was at the end of the interval."""
+
+    @property
+    def id(self) -> int:
+        """Its number on the connection."""
+    @property
+    def method(self) -> str:
+        """Request method; ``OTHER`` if it is not registered, or if the request was not seen."""
+    @property
+    def host(self) -> str:
+        """Its host, as `Host.name`; empty if the filter of what is counted leaves the request out."""
+    @property
+    def section(self) -> str:
+        """Its section, as `Section.path`; empty if the filter leaves the request out."""
+    @property
+    def path(self) -> str:
+        """Its path, as `Exchange.path`; empty if no exchanges are listed."""
+    @property
+    def age(self) -> float:
+        """Seconds from its first byte to the end of the interval or, if the connection has ended, to its last
+        segment.
+        """
+    @property
+    def request_bytes(self) -> int:
+        """Bytes of the request so far, head and content."""
+    @property
+    def response_bytes(self) -> int:
+        """Bytes of the response so far, head and content."""
+    @property
+    def request_messages(self) -> int:
+        """Messages of the client so far: of gRPC or WebSocket."""
+    @property
+    def response_messages(self) -> int:
+        """Messages of the server so far: of gRPC or WebSocket, or server-sent events."""
+    @property
+    def protocol(self) -> str:
+        """What it carries: ``"http2"``, ``"grpc"``, ``"websocket"`` or ``"sse"`` (server-sent events)."""
+    @property
+    def status(self) -> int | None:
+        """Status code of its response; None as long as there is none."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:

@@ -9,7 +9,7 @@ from netmon import format as fmt
 from netmon import losses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netmon._core import Server, Snapshot
 
@@ -81,8 +81,12 @@ def closed_servers(window: Snapshot) -> list[Server]:
 
 def reasons_closed(window: Snapshot) -> str:
     """Why connections stay closed, with their number: ``no key: 12, joined midway: 1``."""
-    closed = {reason.replace("_", " "): n for reason, n in window.capture.undecrypted.items()}
-    return fmt.tops(closed)
+    return fmt.tops(reasons_of(window.capture.undecrypted))
+
+
+def reasons_of(undecrypted: Mapping[str, int]) -> dict[str, int]:
+    """The reasons in words, with the number of connections."""
+    return {reason.replace("_", " "): n for reason, n in undecrypted.items()}
 
 
 def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
@@ -92,7 +96,8 @@ def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
     total = sum(interface.bytes for interface in window.interfaces)
     share = f" ({fmt.percent(min(bytes_ / total, 1))} of the bytes)" if total else ""
     closed = closed_servers(window)
-    if protocol == "tls" and window.servers and not closed:
+    is_opened = any(server.decrypted or server.handshake_bytes for server in window.servers)
+    if protocol == "tls" and is_opened and not closed:
         return f"{protocol}{share} that was decrypted"
     speaking = (server for server in closed or window.servers if getattr(server, protocol))
     names = [fmt.sanitize(server.name) for server in speaking]

@@ -122,8 +122,13 @@ impl Pipeline {
             aggregate.note(record.wants_marks());
         }
         let tunnels = settings.tunnels;
-        let stages =
-            Stages { flows, exchanges: Shared::with_keys(settings.keys), quic: Quic::default(), aggregate, record };
+        let stages = Stages {
+            flows,
+            exchanges: Shared::with_keys(settings.keys),
+            quic: Quic::new(aggregate.lists_connections()),
+            aggregate,
+            record,
+        };
         let intake = Intake::new(settings.defragment, tunnels, settings.nat);
         Self { intake, fragments: Fragments::default(), tunnels, stages }
     }
@@ -280,7 +285,7 @@ impl Pipeline {
         self.intake.restart();
         self.stages.flows.restart();
         self.stages.exchanges = Shared::with_keys(self.stages.exchanges.keys.clone());
-        self.stages.quic = Quic::default();
+        self.stages.quic = Quic::new(self.stages.aggregate.lists_connections());
         self.stages.aggregate.forget_connections();
         self.stages.record.iter_mut().for_each(|record| record.restart());
     }
@@ -305,7 +310,8 @@ impl Pipeline {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
         self.flush_records();
-        let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
+        let Stages { flows, exchanges, aggregate, quic, .. } = &mut self.stages;
+        quic.list(end, aggregate);
         flows.list(end, &mut Sessions { sink: aggregate, shared: exchanges });
         let losses = flows.take_losses();
         aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)

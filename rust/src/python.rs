@@ -40,6 +40,7 @@ mod shown;
 mod sliding;
 mod snapshot;
 mod standing;
+mod stream;
 mod tcp;
 mod value;
 mod window;
@@ -163,6 +164,8 @@ mod _core {
     use super::snapshot::Snapshot;
     #[pymodule_export]
     use super::standing::Standing;
+    #[pymodule_export]
+    use super::stream::Stream;
     #[pymodule_export]
     use super::tcp::Tcp;
     #[pymodule_export]

@@ -12,14 +12,15 @@ from netmon import format as fmt
 from netmon.alerts import written
 from netmon.display import canvas, matching
 from netmon.display.header import interface_state
-from netmon.display.rows import client_of, host_of
+from netmon.display.rows import client_of, host_of, selected_row
 from netmon.display.severities import LOOKS, rank
 from netmon.display.specs import calls, methods, protocols, statuses
+from netmon.display.view import Panel
 from netmon.measures import measure
 from netmon.tail import MEMORY, NEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netmon._core import Client, Host, Section, Tcp
     from netmon.alerts import Gauge
@@ -270,6 +271,26 @@ def closed(view: View, width: int) -> Line:
         [("class:dim", f"; not decrypted: {why}")] if why else [],
     ]
     return canvas.fit(canvas.whole(items, width), width)
+
+
+def about_server(view: View, width: int, height: int) -> list[Line]:
+    """The server that is selected: versions and cipher suites that it has chosen, and why connections stay closed."""
+    server = selected_row(view, Panel.SERVERS)
+    if server is None:
+        return []
+    suites = {fmt.sanitize(name): n for name, n in server.cipher_suites.items()}
+    told = (
+        ("versions", server.tls_versions),
+        ("suites", suites),
+        ("not decrypted", absence.reasons_of(server.undecrypted)),
+    )
+    lines = [_listed(name, counts) for name, counts in told if counts]
+    return [canvas.fit(line, width) for line in lines][:height]
+
+
+def _listed(name: str, counts: Mapping[str, int]) -> Line:
+    """What was counted by name, most frequent first."""
+    return [("class:dim", f"  {name}: "), ("", fmt.tops(counts))]
 
 
 def kept(view: View, width: int) -> Line:

@@ -105,7 +105,7 @@ class Column(NamedTuple):
         return self.per_second or self.measure.unit == "count"
 
 
-def _field(name: str, unit: Unit = "count") -> Measure:
+def field(name: str, unit: Unit = "count") -> Measure:
     """The measure of an attribute of a single exchange or connection. `measures` has none for it, since the value is
     not aggregated.
     """
@@ -221,34 +221,6 @@ QUALITY = (
 """TCP health of the connections of a host or an interface."""
 
 
-def _ways(server: Any) -> str:
-    """How clients reach a server: ``tls``, ``quic`` or both; with a plus sign and ``ech`` if some hide its name."""
-    ways = "/".join(name for name in ("tls", "quic") if getattr(server, name))
-    return ways + ("+ech" if server.ech else "")
-
-
-def _median(name: str) -> Measure:
-    return Measure(name, "s", lambda server: getattr(server, name).quantile(0.5))
-
-
-SERVER = (
-    Column(
-        *("conns", 7, 1, _field("active"), "class:strong"),
-        exported_as=(_field("connections"), _field("open_before")),
-    ),
-    Column(
-        *("proto", 12, 2, Measure("protocol", "count", lambda server: server.tls + 2 * server.quic)),
-        text_of=_ways,
-        exported_as=(_field("quic"), _field("ech")),
-    ),
-    Column("to server", 9, 3, _field("bytes_to_server", "B"), "class:dim"),
-    Column("to client", 9, 0, _field("bytes_to_client", "B")),
-    Column("RTT", 7, 4, _median("round_trip"), exported_as=()),
-    Column("handshake", 9, 5, _median("handshake"), exported_as=()),
-    Column("decrypted", 9, 6, _field("decrypted"), "class:ok"),
-)
-"""What is known of a server that clients reach through TLS or QUIC. The times are medians."""
-
 INTERFACE = (
     Column(
         *("bit/s", 12, 0, measure("bits"), "class:strong", lambda n, _: fmt.scaled(n, "bit/s")),
@@ -269,20 +241,20 @@ def status_style(status: int | None) -> str:
 
 EXCHANGE = (
     Column(
-        *("status", 6, 0, _field("status")),
+        *("status", 6, 0, field("status")),
         shown_as=lambda n, _: f"{n:.0f}",
         style_of=lambda n: status_style(int(n)),
         unknown=(status_style(None), "none"),
     ),
-    Column("answer", 7, 1, _field("latency", "s"), "class:strong", shows_zero=True),
-    Column("whole", 7, 3, _field("duration", "s"), shows_zero=True),
-    Column("sent", 8, 5, _field("request_bytes", "B"), "class:dim"),
-    Column("answered", 8, 4, _field("response_bytes", "B"), "class:dim"),
-    Column("time", 12, 2, _field("ts", "s"), shown_as=lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
-    Column("connect", 7, 6, _field("connect", "s"), is_hidden=True),
-    Column("request", 7, 6, _field("request_time", "s"), is_hidden=True),
-    Column("transfer", 8, 6, _field("transfer", "s"), is_hidden=True),
-    Column("again", 5, 6, _field("retransmitted"), is_hidden=True),
+    Column("answer", 7, 1, field("latency", "s"), "class:strong", shows_zero=True),
+    Column("whole", 7, 3, field("duration", "s"), shows_zero=True),
+    Column("sent", 8, 5, field("request_bytes", "B"), "class:dim"),
+    Column("answered", 8, 4, field("response_bytes", "B"), "class:dim"),
+    Column("time", 12, 2, field("ts", "s"), shown_as=lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
+    Column("connect", 7, 6, field("connect", "s"), is_hidden=True),
+    Column("request", 7, 6, field("request_time", "s"), is_hidden=True),
+    Column("transfer", 8, 6, field("transfer", "s"), is_hidden=True),
+    Column("again", 5, 6, field("retransmitted"), is_hidden=True),
     GRPC,
     SPOKEN,
     PROCESS,
@@ -307,6 +279,9 @@ def _age(seconds: float, width: int) -> str:
     return text if len(text) <= width else " ".join(text.split()[:2])
 
 
+AGE = Column("age", 6, 0, field("age", "s"), shown_as=_age, shows_zero=True)
+"""The age of a connection, or of one of its streams."""
+
 CONNECTION = (
     Column(
         *("state", 8, 3, Measure("state", "count", lambda connection: _STATES.index(connection.state))),
@@ -315,16 +290,16 @@ CONNECTION = (
         style_of=lambda n: _STATE_STYLES[int(n)],
         exported_as=(),
     ),
-    Column("age", 6, 0, _field("age", "s"), shown_as=_age, shows_zero=True),
-    Column("RTT", 7, 1, _field("rtt", "s"), "class:strong", shows_zero=True),
-    Column("resent", 6, 2, _field("retransmitted"), "class:warn"),
+    AGE,
+    Column("RTT", 7, 1, field("rtt", "s"), "class:strong", shows_zero=True),
+    Column("resent", 6, 2, field("retransmitted"), "class:warn"),
     Column(
         *("bytes", 8, 4, Measure("bytes", "B", lambda row: row.bytes_to_server + row.bytes_to_client)), exported_as=()
     ),
-    Column("to server", 9, 7, _field("bytes_to_server", "B"), "class:dim"),
-    Column("to client", 9, 6, _field("bytes_to_client", "B"), "class:dim"),
-    Column("requests", 8, 5, _field("requests")),
-    Column("segments", 8, 8, _field("segments"), "class:dim", is_hidden=True),
+    Column("to server", 9, 7, field("bytes_to_server", "B"), "class:dim"),
+    Column("to client", 9, 6, field("bytes_to_client", "B"), "class:dim"),
+    Column("requests", 8, 5, field("requests")),
+    Column("segments", 8, 8, field("segments"), "class:dim", is_hidden=True),
     SPOKEN,
     STREAMS,
     PROCESS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netmon.display import about, charts, header, inspector, tables
+from netmon.display import about, charts, header, inspector, streams, tables
 from netmon.display.help import footer
 from netmon.display.timeline import timeline
 from netmon.display.view import Page, Panel, View
@@ -87,6 +87,7 @@ TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture
 RULES, KEPT, HEALTH, STATUSES, TIMELINE = "rules", "kept", "health", "statuses", "timeline"
 ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
 ABOUT_CLIENT, ABOUT_CONNECTION, CLOSED = "about client", "about connection", "closed"
+STREAMS, ABOUT_SERVER = "streams", "about server"
 
 AIR = "air"
 """Blank lines between parts. `AIR` is used in steps, but is not drawn as a part."""
@@ -117,6 +118,8 @@ PARTS: Mapping[str, Part] = {
     ABOUT_SECTION: Part(about.about_section, most=_rows(3), columns=24),
     ABOUT_CLIENT: Part(about.about_client, most=_rows(3), columns=24),
     ABOUT_CONNECTION: Part(inspector.about_connection, most=_rows(6), columns=24),
+    STREAMS: Part(streams.open_streams, most=streams.rows, columns=24),
+    ABOUT_SERVER: Part(about.about_server, most=_rows(3), columns=24),
     Panel.HOSTS.value: _table(Panel.HOSTS, 55),
     Panel.SECTIONS.value: _table(Panel.SECTIONS, 45),
     Panel.ALL_SECTIONS.value: _table(Panel.ALL_SECTIONS, 60),
@@ -183,7 +186,7 @@ STEPS: Mapping[Page, Steps] = {
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
     Page.ALERTS: ((RULES, 1), (TRAFFIC, 2), (TITLE, 1), (RULES, 24), (TRAFFIC, 1 + INTERFACES), (AIR, 5)),
     Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
-    Page.SERVERS: ((CLOSED, 1), *LAST, (AIR, 5)),
+    Page.SERVERS: ((CLOSED, 1), *LAST, (ABOUT_SERVER, 3), (AIR, 5)),
     Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
     Page.HOST: (
         _of(Panel.SECTIONS, 3),
@@ -194,7 +197,7 @@ STEPS: Mapping[Page, Steps] = {
         (AIR, 5),
     ),
     Page.CLIENT: ((ABOUT_CLIENT, 3), *LAST, (AIR, 5)),
-    Page.CONNECTION: ((ABOUT_CONNECTION, 6), *LAST, (AIR, 5)),
+    Page.CONNECTION: ((ABOUT_CONNECTION, 6), (STREAMS, 3), (STREAMS, 9), *LAST, (AIR, 5)),
     Page.SECTION: ((ABOUT_SECTION, 3), *LAST, (AIR, 5)),
     Page.EXCHANGE: ((TIMELINE, 14), _of(Panel.SLOWEST, 3), (TITLE, 1), (AIR, 5)),
 }
@@ -238,11 +241,11 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
     Page.REQUESTS: ((1, _stack(Panel.REQUESTS, KEPT)),),
     Page.ALERTS: ((1, _stack(RULES, Panel.ALERTS)),),
     Page.CLIENTS: ((1, _stack(Panel.CLIENTS, Panel.OF_CLIENT)),),
-    Page.SERVERS: ((1, _stack(CLOSED, Panel.SERVERS)),),
+    Page.SERVERS: ((1, _stack(CLOSED, Panel.SERVERS, ABOUT_SERVER)),),
     Page.INTERFACE: ((1, _stack(ABOUT_INTERFACE, Panel.INTERFACE_HOSTS)),),
     Page.HOST: ((1, _stack(ABOUT_HOST, Panel.SECTIONS, Panel.SLOWEST)),),
     Page.CLIENT: ((1, _stack(ABOUT_CLIENT, Panel.OF_CLIENT)),),
-    Page.CONNECTION: ((1, _stack(ABOUT_CONNECTION, Panel.OF_CONNECTION)),),
+    Page.CONNECTION: ((1, _stack(ABOUT_CONNECTION, STREAMS, Panel.OF_CONNECTION)),),
     Page.SECTION: ((1, _stack(ABOUT_SECTION, Panel.SLOWEST)),),
     Page.EXCHANGE: ((1, _stack(TIMELINE, Panel.SLOWEST)),),
 }

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
-from netmon.display import columns
+from netmon.display import columns, servers
 from netmon.display.columns import Column, status_style
 from netmon.display.spec import OF_STAMPED_NAME, OF_TWO_NAMES, Absence, Behind, Spec, has_hosts
 from netmon.display.view import Panel, Sort
@@ -247,7 +247,7 @@ SPECS: Mapping[Panel, Spec] = {
     ),
     Panel.SERVERS: Spec(
         "SERVERS",
-        columns.SERVER,
+        servers.SERVER,
         _NAME,
         find=lambda window, last: next((each for each in window.servers if each.name == last.key), None),
         total=lambda window: len(window.servers),

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from netmon import format as fmt
+from netmon.absence import reasons_of
 from netmon.measures import Measure, measure
 
 if TYPE_CHECKING:
@@ -223,6 +224,30 @@ SERVERS = Table(
         Column("bytes_to_client", "To client", "size", lambda row: row.bytes_to_client, "bytes that stay encrypted"),
         Column("round_trip", "RTT", "latency", _median("round_trip"), "median of round trips"),
         Column("handshake", "Handshake", "latency", _median("handshake"), "median of handshakes"),
+        Column(
+            "tls_versions",
+            "TLS versions",
+            "text",
+            lambda row: fmt.tops(row.tls_versions),
+            "by connections",
+            is_optional=True,
+        ),
+        Column(
+            "cipher_suites",
+            "Cipher suites",
+            "text",
+            lambda row: fmt.tops(row.cipher_suites),
+            "by connections",
+            is_optional=True,
+        ),
+        Column(
+            "undecrypted",
+            "Closed for",
+            "text",
+            lambda row: fmt.tops(reasons_of(row.undecrypted)),
+            "why connections were not decrypted",
+            is_optional=True,
+        ),
     ),
     "bytes_to_client",
     60_000,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Server, Snapshot
-from netmon.absence import closed_bytes, encrypted, reasons, unmatched
+from netmon.absence import closed_bytes, encrypted, reasons, reasons_of, unmatched
 from netmon.alerts import written
 from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
@@ -189,7 +189,7 @@ def clients_text(window: Snapshot) -> str:
 
 def servers_text(window: Snapshot) -> str:
     """The servers of TLS and QUIC with most encrypted bytes, and which share of all bytes stayed closed:
-    ``mail.example 3 connections, 1.2 MB encrypted (62 % of the bytes are TLS whose keys are unknown)``.
+    ``mail.example 3 connections, 1.2 MB encrypted, no key (62 % of the bytes are TLS whose keys are unknown)``.
     """
     said = list(map(server_text, window.servers[:SERVERS]))
     if len(window.servers) > SERVERS:
@@ -201,7 +201,8 @@ def servers_text(window: Snapshot) -> str:
 def server_text(server: Server) -> str:
     closed = closed_bytes(server)
     bytes_ = f", {fmt.scaled(closed, 'B')} encrypted" if closed else ""
-    return f"{fmt.sanitize(server.name)} {fmt.plural(server.active, 'connection')}{bytes_}"
+    why = f", {next(iter(reasons_of(server.undecrypted)))}" if server.undecrypted else ""
+    return f"{fmt.sanitize(server.name)} {fmt.plural(server.active, 'connection')}{bytes_}{why}"
 
 
 def client_text(client: Client) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
-from netmon.absence import closed_servers, encrypted
+from netmon.absence import closed_servers, encrypted, reasons_closed
 from netmon.sinks.where import in_words
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def summary(frame: Frame | None, *, color: bool = False, where: str | None = Non
         lines.append(f"  top clients by requests: {', '.join(clients)}")
     if closed := encrypted(frame.total):
         names = ", ".join(fmt.sanitize(server.name) for server in closed_servers(frame.total)[:SERVERS])
-        lines.append(f"  {closed}{f'; top servers: {names}' if names else ''}")
+        why = reasons_closed(frame.total)
+        lines.append(
+            f"  {closed}{f'; top servers: {names}' if names else ''}{f'; not decrypted: {why}' if why else ''}"
+        )
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"
 

@@ -193,6 +193,11 @@ impl Aggregate {
         &mut self.capture
     }
 
+    /// True if connections are listed.
+    pub fn lists_connections(&self) -> bool {
+        self.settings.connections
+    }
+
     /// Packets counted in the open interval.
     pub fn received(&self) -> u64 {
         self.capture.received

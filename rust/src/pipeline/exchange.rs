@@ -3,19 +3,22 @@
 //! This module has types only. `protocol` parses bytes into them, and `aggregate` counts them.
 
 mod ambiguity;
+mod chosen;
 mod codes;
 mod fields;
 mod method;
 mod protocol;
+mod suites;
 mod table;
 
 use std::net::Ipv6Addr;
 
 pub use ambiguity::Ambiguity;
+pub use chosen::{CipherSuite, TlsVersion};
 pub use codes::{Closed, Code, Codes, ErrorCode, GrpcStatus};
 pub use fields::{ClientField, Fields, NoFields};
 pub use method::Method;
-pub use protocol::Protocol;
+pub use protocol::{Protocol, Spoken};
 pub(crate) use table::exchange_fields;
 
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
@@ -167,8 +170,58 @@ pub struct Listed<'a, K> {
     pub ticket: Option<K>,
     /// What encloses the protocol, and what it consists of.
     pub inside: Inside,
+    /// The oldest open streams, the oldest first.
+    pub streams: &'a [ListedStream<K>],
     /// What the segments of the connection have shown.
     pub watched: &'a Watched<'a>,
+}
+
+/// A connection of QUIC for the list of an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedQuic<'a> {
+    /// The client and the server.
+    pub sides: Sides<'a>,
+    /// When its first datagram was seen, and its latest.
+    pub seen: [Timestamp; 2],
+    /// Nanoseconds since its first datagram.
+    pub age: u64,
+    /// True if its beginning was seen.
+    pub is_opened: bool,
+    /// True if the server has answered, or the beginning was not seen.
+    pub is_answered: bool,
+    /// Number of datagrams.
+    pub datagrams: u32,
+    /// Bytes of UDP payload to the server and to the client.
+    pub bytes: [u64; 2],
+    /// Time from the client's first packet to the server's.
+    pub round_trip: Option<u64>,
+}
+
+/// Most open streams that a listed connection shows, the oldest: those that hang or carry a long conversation are among
+/// them, and they fit on a small screen.
+pub const MAX_LISTED_STREAMS: usize = 8;
+
+/// An open stream of a connection that is listed.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedStream<K> {
+    /// Its number on the connection.
+    pub id: u32,
+    /// The ticket of its request.
+    pub ticket: K,
+    /// What the sink keeps of its request.
+    pub kept: Kept,
+    /// Request method.
+    pub method: Method,
+    /// What it carries.
+    pub protocol: Spoken,
+    /// When its first byte was seen.
+    pub since: Timestamp,
+    /// Status code of its final response, if that was seen.
+    pub status: Option<u16>,
+    /// Bytes of the request and of the response so far.
+    pub bytes: [u64; 2],
+    /// Messages of the request and of the response so far.
+    pub messages: [u32; 2],
 }
 
 /// A connection that speaks TLS or QUIC.
@@ -262,13 +315,16 @@ pub trait Sink {
     /// A connection that speaks TLS or QUIC told which server the client wants to reach, or will not tell it. Reported
     /// once for each direction of a connection at most; only the first report counts.
     fn secured(&mut self, _secured: &Secured<'_>) {}
-    /// Bytes of a connection that was reported with [`Sink::secured`], as long as nothing of it was decrypted.
+    /// Bytes of a connection that was reported with [`Sink::secured`], as they are on the wire.
     fn secured_bytes(&mut self, _connection: &FlowKey, _to_server: bool, _bytes: u64) {}
     /// Durations of such a connection in nanoseconds, as they become known: the first round trip to the server, and the
     /// handshake, from the client's hello to its Finished.
     fn secured_times(&mut self, _connection: &FlowKey, _round_trip: Option<u64>, _handshake: Option<u64>) {}
     /// A connection that was reported with [`Sink::secured`] is decrypted from now on.
     fn unsecured(&mut self, _connection: &FlowKey) {}
+    /// The server of a connection that was reported with [`Sink::secured`] has chosen this version and suite. Reported once
+    /// for each connection.
+    fn secured_with(&mut self, _connection: &FlowKey, _version: TlsVersion, _suite: CipherSuite) {}
     /// A connection that speaks TLS, or the rest of it, stays encrypted. Reported once for each connection, perhaps before
     /// [`Sink::secured`], which then tells it again.
     fn closed(&mut self, _connection: &FlowKey, _why: Closed) {}
@@ -283,4 +339,6 @@ pub trait Sink {
     fn settled(&mut self, _id: FlowId, _is_over: bool) {}
     /// A connection for the list of the interval.
     fn connection(&mut self, _listed: &Listed<'_, Self::Ticket>) {}
+    /// A connection of QUIC for the same list.
+    fn quic_connection(&mut self, _listed: &ListedQuic<'_>) {}
 }

@@ -31,7 +31,7 @@ pub use session::{Rest, Session};
 pub use shared::{MAX_HELD, Shared};
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Listed, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Listed, MAX_LISTED_STREAMS, Protocol, Sink};
 use crate::pipeline::flow::{Consumer, FlowId, FlowInfo, Observed, Told, Watched};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -124,7 +124,8 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         let Known { protocol, client, ticket } = state.known();
         let from_client = flow.is_client(client, segment.direction);
         self.sink.observe(ticket, segment, from_client);
-        if protocol == Some(Protocol::Tls) && segment.bytes > 0 {
+        let is_secured = protocol == Some(Protocol::Tls) || matches!(state, Session::Tls(_));
+        if is_secured && segment.bytes > 0 {
             self.sink.secured_bytes(&flow.key, from_client, segment.bytes.into());
         }
         protocol
@@ -159,8 +160,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         let Known { protocol, client, ticket } = state.known();
         let client = if flow.is_client(client, Direction::Up) { Direction::Up } else { Direction::Down };
         let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
-        let inside = state.inside();
-        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, inside, watched });
+        let (interface, inside) = (flow.interface, state.inside());
+        let streams = &state.oldest_streams(MAX_LISTED_STREAMS);
+        self.sink.connection(&Listed { interface, ends, client, protocol, ticket, inside, streams, watched });
     }
 }
 

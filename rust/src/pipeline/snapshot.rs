@@ -21,6 +21,7 @@ mod json;
 mod limits;
 mod matching;
 mod merge;
+mod open;
 mod per;
 mod point;
 mod processes;
@@ -54,6 +55,9 @@ pub use interfaces::{Interface, InterfaceState};
 pub use limits::{Limits, MAX_ADDRESSES, MAX_KINDS, OTHER, UNKNOWN};
 pub use matching::{Matching, facts_of};
 pub use merge::Snapshot;
+#[cfg(feature = "python")]
+pub(crate) use open::stream_fields;
+pub use open::{OpenStream, OpenStreams};
 pub use per::Per;
 pub use point::Point;
 pub use processes::{Process, processes};

@@ -12,11 +12,13 @@ mod listed;
 mod owned;
 mod said;
 mod secrets;
+mod streams;
 
 use super::clock::Clock;
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
 use super::*;
+use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::Protocol;
 use crate::pipeline::packet::SECOND;
 use driver::Driver;

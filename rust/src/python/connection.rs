@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::class::attributes;
 use super::process::Process as ProcessView;
 use super::shown;
+use super::stream::Stream as StreamView;
 use crate::pipeline::snapshot::{self, connection_fields};
 
 /// A connection as it was at the end of its interval.

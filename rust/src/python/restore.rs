@@ -16,6 +16,7 @@ use super::process::Process;
 use super::section::Section;
 use super::server::Server;
 use super::snapshot::Snapshot;
+use super::stream::Stream;
 use super::tcp::Tcp;
 use crate::pipeline::snapshot;
 
@@ -36,6 +37,7 @@ pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<P
         "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),
         "Capture" => Py::new(py, Capture(unpack(py, data)?))?.into_any(),
         "Connection" => Py::new(py, Connection(unpack(py, data)?))?.into_any(),
+        "Stream" => Py::new(py, Stream(unpack(py, data)?))?.into_any(),
         "Process" => Py::new(py, Process(unpack(py, data)?))?.into_any(),
         "Exchange" => Py::new(py, Exchange(unpack(py, data)?))?.into_any(),
         _ => return Err(PyValueError::new_err(format!("netmon has no class {class_:?}"))),

@@ -1,8 +1,9 @@
 //! Servers behind TLS and QUIC as Python sees them.
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use super::class::counters;
+use super::class::{by_name, counters};
 use super::histogram::Histogram;
 use crate::pipeline::snapshot;
 
@@ -47,6 +48,23 @@ counters!(
         #[getter]
         fn tls(&self) -> u64 {
             self.0.connections.saturating_sub(self.0.quic)
+        }
+        /// Connections of TLS that stay encrypted, or the rest of which does, by reason as in `Capture.undecrypted`.
+        #[getter]
+        fn undecrypted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+            by_name(py, &self.0.undecrypted)
+        }
+        /// Connections whose server has answered, by the version of TLS that it has chosen, such as ``TLS 1.3``; those
+        /// without a name count as ``OTHER``.
+        #[getter]
+        fn tls_versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+            by_name(py, &self.0.tls_versions)
+        }
+        /// The same by cipher suite, such as ``TLS_AES_128_GCM_SHA256``; beyond 16 suites, and without a name, it is
+        /// ``OTHER``.
+        #[getter]
+        fn cipher_suites<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+            by_name(py, &self.0.cipher_suites)
         }
         /// Times from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its
         /// answer.

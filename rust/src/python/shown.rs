@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Client, Connection, Counts, Host, NamedExchange, Section, Snapshot, client_name};
+use crate::pipeline::snapshot::{
+    Client, Connection, Counts, Host, NamedExchange, OpenStream, Section, Snapshot, client_name,
+};
 
 /// The most rows of a table, so that it fits a screen. For the others only their number is shown.
 const ROWS: usize = 20;
@@ -117,6 +119,13 @@ pub fn connection(connection: &Connection) -> String {
     let spoken = connection.protocol.map_or_else(String::new, |protocol| format!("{}, ", protocol.name()));
     let (state, bytes) = (connection.state.name(), plural(connection.bytes(), "byte"));
     format!("<Connection {client} to {server}{named}: {state}, {spoken}{} old, {bytes}>", duration(*age))
+}
+
+pub fn stream(stream: &OpenStream) -> String {
+    let OpenStream { id, method, host, section, age, .. } = stream;
+    let status = stream.status.map_or_else(|| "no status yet".into(), |status| status.to_string());
+    let spoken = stream.protocol.name();
+    format!("<Stream {id}: {} {host}{section}, {spoken}, {status}, {} old>", method.name(), duration(*age))
 }
 
 pub fn connection_table(connection: &Connection) -> String {

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDateTime, PyTzInfo};
 
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Closed, GrpcStatus, Method, Protocol};
+use crate::pipeline::exchange::{Closed, GrpcStatus, Method, Protocol, Spoken};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::owners::Local;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -87,6 +87,7 @@ conversions! {
     Option<GrpcStatus> => Option<&'a str>: |status| status.map(GrpcStatus::name);
     Option<Closed> => &'a str: |closed| closed.map_or("", Closed::name);
     Option<Protocol> => &'a str: |protocol| protocol.map_or("", Protocol::name);
+    Spoken => &'a str: |spoken| spoken.name();
     Stage => &'a str: |stage| stage.name();
     Local => &'a str: |local| local.name();
     Endpoint => String: |endpoint| endpoint.to_string();

@@ -210,6 +210,14 @@ impl HostTable {
         (self.hosts[host as usize].name.as_bytes(), path.as_bytes())
     }
 
+    /// Returns the names of the row, host and path, without making one for what was folded.
+    pub fn listed_names(&self, ticket: Ticket) -> (Arc<str>, Arc<str>) {
+        let is_there = self.section_place(ticket.section.slot) == ticket.section;
+        let path = is_there.then(|| self.sections[ticket.section.slot as usize].path.clone());
+        let folded = || OTHER.into();
+        (self.host_name(ticket).unwrap_or_else(folded), path.unwrap_or_else(folded))
+    }
+
     /// Returns what the names of the row decide of the filter: nothing if the section was folded.
     #[inline]
     pub fn decided(&self, ticket: Ticket) -> Decided {

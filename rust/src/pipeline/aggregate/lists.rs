@@ -4,9 +4,12 @@ use super::settings::{ClientFrom, Listing};
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Exchange, Finished, Listed};
+use crate::pipeline::exchange::{Exchange, Finished, Listed, ListedQuic, ListedStream, Protocol};
+use crate::pipeline::flow::Stage;
 use crate::pipeline::name;
-use crate::pipeline::snapshot::{self, NamedExchange};
+use crate::pipeline::owners::Local;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::{self, NamedExchange, OpenStream};
 
 /// Within an interval, the list of connections is cut to its limit only when it holds twice the limit and at least
 /// twice this number.
@@ -82,15 +85,59 @@ impl Aggregate {
         })
     }
 
-    /// Lists a connection with its state at the end of the interval.
-    pub(super) fn list_connection(&mut self, listed: &Listed<'_, Ticket>) {
+    fn make_room_for_connections(&mut self) {
         let most = self.settings.limits.connections;
         if self.connections.len() >= 2 * most.max(CONNECTIONS) {
             // Seldom, since choosing looks at all of them.
             snapshot::keep(&mut self.connections, most);
         }
-        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, inside, watched } = listed;
+    }
+
+    /// Lists a connection of QUIC.
+    pub(super) fn list_quic(&mut self, listed: &ListedQuic<'_>) {
+        if !self.settings.connections {
+            return;
+        }
+        self.make_room_for_connections();
+        let [first_seen, last_seen] = listed.seen;
+        self.connections.push(snapshot::Connection {
+            first_seen,
+            client: listed.sides.client(),
+            server: listed.sides.server(),
+            interface: self.interfaces.name(listed.sides.interface),
+            last_seen,
+            segments: listed.datagrams.into(),
+            age: listed.age,
+            opened: listed.is_opened.then_some(first_seen),
+            state: if listed.is_answered { Stage::Open } else { Stage::Opening },
+            protocol: Some(Protocol::Quic),
+            host: self.servers.name(&listed.sides).unwrap_or_else(|| "".into()),
+            bytes_to_server: listed.bytes[0],
+            bytes_to_client: listed.bytes[1],
+            retransmitted: 0,
+            requests: 0,
+            rtt: listed.round_trip,
+            local: Local::default(),
+            process: None,
+            client_process: None,
+            kernel_rtt: None,
+            kernel_cwnd: None,
+            kernel_retransmits: None,
+            tls: false,
+            streams: 0,
+            open_streams: 0,
+            undecrypted: None,
+            oldest_streams: Vec::new(),
+        });
+    }
+
+    /// Lists a connection with its state at the end of the interval.
+    pub(super) fn list_connection(&mut self, listed: &Listed<'_, Ticket>) {
+        self.make_room_for_connections();
+        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, inside, streams, watched } =
+            listed;
         let record = watched.record;
+        let until = Timestamp(record.first_seen.0.saturating_add_unsigned(watched.age));
         let host = ticket.and_then(|ticket| self.hosts.host_name(ticket.row));
         let parties = self.parties(client, server).unwrap_or_default();
         let (process, client_process) = snapshot::processes(&parties);
@@ -121,6 +168,28 @@ impl Aggregate {
             streams: inside.streams,
             open_streams: inside.open_streams,
             undecrypted: inside.closed,
+            oldest_streams: streams.iter().map(|stream| self.listed_stream(stream, until)).collect(),
         });
+    }
+
+    /// An open stream as it is at `until`.
+    fn listed_stream(&self, stream: &ListedStream<Ticket>, until: Timestamp) -> OpenStream {
+        let row = stream.ticket.row.now();
+        let (host, section) = if row.is_somewhere() { self.hosts.listed_names(row) } else { ("".into(), "".into()) };
+        let words = self.hoard.get(stream.kept).filter(|_| !self.settings.redacts);
+        OpenStream {
+            id: stream.id,
+            method: stream.method,
+            host,
+            section,
+            path: words.map_or_else(|| "".into(), |words| words.path.clone()),
+            age: until.since(stream.since),
+            request_bytes: stream.bytes[0],
+            response_bytes: stream.bytes[1],
+            request_messages: stream.messages[0].into(),
+            response_messages: stream.messages[1].into(),
+            protocol: stream.protocol,
+            status: stream.status,
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::pipeline::decode::{Endpoint, FlowKey};
-use crate::pipeline::exchange::{Closed, Protocol, Secured};
+use crate::pipeline::exchange::{CipherSuite, Closed, Protocol, Secured, Sides, TlsVersion};
 use crate::pipeline::histogram::{Histogram, Sample};
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
@@ -47,6 +47,8 @@ struct ServerRow {
     users: u32,
     /// Those of them that were tracked when the interval began.
     before: u32,
+    /// True if a connection that was decrypted had bytes in the interval.
+    is_active: bool,
 }
 
 impl ServerRow {
@@ -76,7 +78,14 @@ impl Servers {
         server.named += u64::from(secured.name.is_some());
         server.quic += u64::from(secured.protocol == Protocol::Quic);
         server.ech += u64::from(secured.has_ech);
+        secured.closed.into_iter().for_each(|why| server.undecrypted.add(why, 1));
         secured.name.map(|_| server.name.clone())
+    }
+
+    /// The name that the client of a connection gave.
+    pub fn name(&self, secured: &Sides<'_>) -> Option<Arc<str>> {
+        let name = &self.rows[self.connections.get(secured.connection)?.row as usize].server.name;
+        (**name != secured.server().to_string()).then(|| name.clone())
     }
 
     /// Counts bytes of a connection.
@@ -94,7 +103,7 @@ impl Servers {
                 }
             }
             State::Closed => self.rows[*row as usize].count(counted),
-            State::Decrypted => {}
+            State::Decrypted => self.rows[*row as usize].is_active = true,
         }
     }
 
@@ -124,12 +133,20 @@ impl Servers {
     }
 
     /// The connection, or the rest of it, stays encrypted.
-    pub fn close(&mut self, connection: &FlowKey, _why: Closed) {
-        if let Some(Place { row, state }) = self.connections.get_mut(connection)
-            && let State::Undecided(waiting) = *state
-        {
+    pub fn close(&mut self, connection: &FlowKey, why: Closed) {
+        let Some(Place { row, state }) = self.connections.get_mut(connection) else { return };
+        let row = &mut self.rows[*row as usize];
+        row.server.undecrypted.add(why, 1);
+        if let State::Undecided(waiting) = *state {
             *state = State::Closed;
-            self.rows[*row as usize].count(waiting.map(u64::from));
+            row.count(waiting.map(u64::from));
+        }
+    }
+
+    /// The server of a connection has chosen a version and a suite.
+    pub fn choose(&mut self, connection: &FlowKey, version: TlsVersion, suite: CipherSuite) {
+        if let Some(place) = self.connections.get(connection) {
+            self.rows[place.row as usize].server.choose(version, suite);
         }
     }
 
@@ -161,9 +178,9 @@ impl Servers {
     /// given up.
     pub fn take(&mut self, start: Timestamp) -> Vec<Server> {
         let mut taken = Vec::new();
-        for (at, ServerRow { server, users, before }) in (0..).zip(&mut self.rows) {
+        for (at, ServerRow { server, users, before, is_active }) in (0..).zip(&mut self.rows) {
             let open_before = Before { at: start, value: u64::from(std::mem::replace(before, *users)) };
-            if server.weight() > 0 {
+            if std::mem::take(is_active) || server.weight() > 0 {
                 server.open_before = open_before;
                 let empty = Server { name: server.name.clone(), ..Server::default() };
                 taken.push(std::mem::replace(server, empty));
@@ -192,7 +209,7 @@ impl Servers {
         if name != OTHER && self.by_name.len() >= most {
             return self.row(OTHER, most);
         }
-        let row = ServerRow { server: Server::of_name(name), users: 0, before: 0 };
+        let row = ServerRow { server: Server::of_name(name), users: 0, before: 0, is_active: false };
         let key = row.server.name.clone();
         let at = if let Some(at) = self.free.pop() {
             self.rows[at as usize] = row;
@@ -334,6 +351,18 @@ mod tests {
         ] {
             assert_eq!(merged(&parts.into_iter().cloned().collect::<Vec<_>>()), want, "{name}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_was_decrypted_has_a_row_as_long_as_it_speaks() {
+        let mut servers = Servers::default();
+        begin(&mut servers, 1, Some("a.example"));
+        servers.decrypt(&key(1));
+        servers.take(Timestamp(0));
+        assert_eq!(servers.take(Timestamp(1)), [], "it was silent");
+        servers.bytes(&key(1), false, 1000);
+        let rows = servers.take(Timestamp(2));
+        assert_eq!((rows[0].open_before.value, rows[0].bytes()), (1, 0));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
-    Closed, Code, Ending, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request,
-    Response, Secured, Sides, Sink,
+    CipherSuite, Closed, Code, Ending, Fields, Finished, GrpcStatus, Kept, Listed, ListedQuic, Method, NoFields, Note,
+    Protocol, Request, Response, Secured, Sides, Sink, TlsVersion,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
@@ -303,6 +303,10 @@ impl Sink for Aggregate {
         self.servers.decrypt(connection);
     }
 
+    fn secured_with(&mut self, connection: &FlowKey, version: TlsVersion, suite: CipherSuite) {
+        self.servers.choose(connection, version, suite);
+    }
+
     fn closed(&mut self, connection: &FlowKey, why: Closed) {
         self.capture.undecrypted.add(why, 1);
         self.servers.close(connection, why);
@@ -333,5 +337,9 @@ impl Sink for Aggregate {
 
     fn connection(&mut self, listed: &Listed<'_, Ticket>) {
         self.list_connection(listed);
+    }
+
+    fn quic_connection(&mut self, listed: &ListedQuic<'_>) {
+        self.list_quic(listed);
     }
 }

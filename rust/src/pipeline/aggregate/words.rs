@@ -60,6 +60,11 @@ impl Hoard {
         Some(words)
     }
 
+    /// The words of a request, which stay. `None` if there was no place for them.
+    pub fn get(&self, kept: Kept) -> Option<&Words> {
+        self.kept.get(kept.0 as usize)
+    }
+
     /// Frees the place of the words of a request that nobody wants. They are dropped when the place is used again.
     pub fn free(&mut self, kept: Kept) {
         if (kept.0 as usize) < self.kept.len() {

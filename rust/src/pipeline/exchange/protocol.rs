@@ -48,3 +48,25 @@ impl Protocol {
         ["http1", "http2", "grpc", "websocket", "tls", "quic", "tunnel", "ssh", "other"][self as usize]
     }
 }
+/// What a stream of HTTP/2 carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spoken {
+    /// A request and its response.
+    Http2,
+    /// A call of gRPC.
+    Grpc,
+    /// A WebSocket (RFC 8441).
+    WebSocket,
+    /// Server-sent events.
+    Events,
+}
+
+impl Spoken {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::Http2, Self::Grpc, Self::WebSocket, Self::Events];
+
+    /// The name in snapshots.
+    pub fn name(self) -> &'static str {
+        ["http2", "grpc", "websocket", "sse"][self as usize]
+    }
+}

@@ -18,7 +18,7 @@ pub use state::Upgraded;
 pub use streams::MAX_STREAMS;
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::Sink;
+use crate::pipeline::exchange::{ListedStream, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::reassembly::Chunk;
 use dialogue::Turn;
@@ -60,12 +60,16 @@ impl<K: Copy + PartialEq> Http2<K> {
         self.dialogue.ticket
     }
 
-    /// Number of streams that have begun, as far as their numbers tell, and of those that have not ended.
+    /// Number of streams that were seen, and of those that have not ended. Streams that began and ended before the capture,
+    /// or in a hole, are in neither, although the numbers of later ones tell that there were some.
     pub fn streams(&self) -> (u64, u64) {
-        let Dialogue { first, newest, streams, .. } = &self.dialogue;
-        let begun = newest.checked_sub(*first).map_or(0, |after| u64::from(after) / 2 + 1);
-        let open = streams.len() as u64;
-        (begun.max(open), open)
+        let Dialogue { seen, streams, .. } = &self.dialogue;
+        (u64::from(*seen), streams.len() as u64)
+    }
+
+    /// The `most` oldest open streams, the oldest first.
+    pub fn oldest_streams(&self, most: usize) -> Vec<ListedStream<K>> {
+        self.dialogue.streams.oldest(most)
     }
 
     /// True if a stream is open.
@@ -122,4 +126,5 @@ fn readers(client: Direction, of_client: Reader, of_server: Reader) -> [Reader; 
 }
 
 #[cfg(test)]
-mod tests;
+#[expect(missing_docs, reason = "tests")]
+pub mod tests;

@@ -18,6 +18,7 @@ use hashbrown::HashMap;
 use crate::pipeline::decode::{Direction, FlowKey, Udp};
 use crate::pipeline::exchange::{Note, Protocol, Sink};
 use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::steps;
 use packet::Packets;
 use state::Flow;
 
@@ -31,6 +32,9 @@ const MAX_FLOWS: usize = 65_536;
 /// Limit on the bytes of unfinished hellos that all connections keep. Above it, the connection of each new packet gives
 /// its hello up.
 const MAX_HELD: usize = 16 << 20;
+
+/// Limit on the connections that an interval notes for the list of connections, as among those of TCP.
+const MAX_HEARD: usize = 4096;
 
 /// How long a connection may be silent before it is over. Servers close idle connections after 30 s or less.
 const IDLE: i64 = 60 * SECOND;
@@ -48,15 +52,31 @@ pub struct Quic {
     held: usize,
     swept: Timestamp,
     most: usize,
+    /// The connections with a datagram in this interval, each once; `None` if none are to be listed.
+    heard: Option<Vec<FlowKey>>,
+    /// The newest time.
+    now: Timestamp,
 }
 
 impl Default for Quic {
     fn default() -> Self {
-        Self { flows: HashMap::new(), held: 0, swept: Timestamp(i64::MIN), most: MAX_FLOWS }
+        Self {
+            flows: HashMap::new(),
+            held: 0,
+            swept: Timestamp(i64::MIN),
+            most: MAX_FLOWS,
+            heard: None,
+            now: Timestamp(i64::MIN),
+        }
     }
 }
 
 impl Quic {
+    /// Follows no connection yet. `lists` is true if connections are to be listed.
+    pub fn new(lists: bool) -> Self {
+        Self { heard: lists.then(Vec::new), ..Self::default() }
+    }
+
     /// Takes a datagram. Returns whether it is QUIC.
     pub fn push(&mut self, udp: &Udp<'_>, sink: &mut impl Sink) -> bool {
         let is_https = [udp.key.low.port, udp.key.high.port].contains(&HTTPS);
@@ -76,7 +96,13 @@ impl Quic {
             self.held += flow.held();
             self.flows.insert(udp.key, flow);
         }
+        self.now = self.now.max(udp.ts);
         if let Some(flow) = self.flows.get_mut(&udp.key) {
+            if let Some(heard) = self.heard.as_mut().filter(|heard| heard.len() < MAX_HEARD)
+                && !std::mem::replace(&mut flow.is_heard, true)
+            {
+                heard.push(udp.key);
+            }
             self.held -= flow.held();
             flow.push(udp, sink);
             if self.held + flow.held() > MAX_HELD {
@@ -94,8 +120,21 @@ impl Quic {
         }
     }
 
+    /// Lists the connections with a datagram since the last call.
+    pub fn list(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        let Some(heard) = &mut self.heard else { return };
+        steps::add(heard.len());
+        for key in heard.drain(..) {
+            if let Some(flow) = self.flows.get_mut(&key) {
+                flow.is_heard = false;
+                sink.quic_connection(&flow.listed(&key, now));
+            }
+        }
+    }
+
     /// Ends all connections.
     pub fn finish(&mut self, sink: &mut impl Sink) {
+        self.list(self.now, sink);
         for (key, mut flow) in self.flows.drain() {
             flow.end(&key, sink);
         }

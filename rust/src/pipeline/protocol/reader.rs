@@ -1,7 +1,7 @@
 //! What all readers of a connection have in common, whichever protocol they read.
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Inside, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Inside, ListedStream, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -39,6 +39,11 @@ pub trait Reader<K> {
     /// What a list shows beside what is [`Self::known`].
     fn inside(&self) -> Inside {
         Inside::default()
+    }
+
+    /// The `most` oldest open streams, the oldest first.
+    fn oldest_streams(&self, _most: usize) -> Vec<ListedStream<K>> {
+        Vec::new()
     }
 
     /// True if a request waits for its response.

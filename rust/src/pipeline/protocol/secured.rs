@@ -4,7 +4,7 @@ use super::http1::{Http1, Switched};
 use super::reader::{Input, Known, Reader};
 use super::tls::{Decryption, Tls};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Inside, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Inside, ListedStream, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 
 /// A connection that speaks TLS, at least in one direction. `I` is the session of its plaintext. `Sessions` decrypts,
@@ -84,6 +84,10 @@ where
         Inside { is_tls, closed: self.closed, ..self.inner.inside() }
     }
 
+    fn oldest_streams(&self, most: usize) -> Vec<ListedStream<K>> {
+        self.inner.oldest_streams(most)
+    }
+
     fn is_waiting(&self) -> bool {
         self.inner.is_waiting() || self.plain.as_ref().is_some_and(|plain| plain.is_waiting())
     }
@@ -103,16 +107,20 @@ where
                 self.outside.take_if(|outside| !outside.push(flow, &chunk, closed, sink));
                 return if self.is_over() { u64::MAX } else { 0 };
             }
-            // The answer of a server is plaintext only if `is_refused` says so.
-            Input::Chunk(..) if self.decryption.is_some() => return 0,
             Input::Chunk(direction, chunk) => {
-                let Some(plain) = &mut self.plain else { return u64::MAX };
+                self.outside.take_if(|outside| !outside.answer(flow, &chunk, sink));
+                // The answer of a server is plaintext only if `is_refused` says so.
+                if self.decryption.is_some() {
+                    return 0;
+                }
+                let awaits = self.outside.as_ref().is_some_and(|outside| outside.awaits_answer());
+                let Some(plain) = &mut self.plain else { return if awaits { 0 } else { u64::MAX } };
                 let unwanted = plain.chunk(flow, direction, chunk, sink);
                 // A third protocol on the same connection has no reader; its first bytes are not kept.
                 if let Some(switched) = plain.take_found().and_then(|found| found.switched) {
                     I::from(&switched).take(flow, Input::GiveUp, sink);
                 }
-                return unwanted;
+                return if awaits { 0 } else { unwanted };
             }
             Input::Shed(_) => self.outside = None,
             Input::Finish(..) | Input::GiveUp => {}

@@ -12,7 +12,7 @@ use super::secured::Secured;
 use super::streamed::{Streamed, Undecided};
 use super::websocket::WebSocket;
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Inside, Protocol, Sink};
+use crate::pipeline::exchange::{Inside, ListedStream, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::reassembly::Chunk;
 
@@ -128,6 +128,10 @@ impl<K: Copy + PartialEq> Reader<K> for Session<K> {
 
     fn inside(&self) -> Inside {
         self.reader().inside()
+    }
+
+    fn oldest_streams(&self, most: usize) -> Vec<ListedStream<K>> {
+        self.reader().oldest_streams(most)
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use super::http1::Http1;
 use super::http2::{Http2, Midway, Step, Upgraded};
 use super::reader::{Input, Known, Reader};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Inside, Note, Protocol, Sink};
+use crate::pipeline::exchange::{Inside, ListedStream, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 
 /// A connection whose client speaks HTTP/2. Until the server has shown that it does so as well, it may answer in HTTP/1,
@@ -42,6 +42,10 @@ impl<K: Copy + PartialEq> Reader<K> for Streamed<K> {
     fn inside(&self) -> Inside {
         let (streams, open_streams) = self.http2.streams();
         Inside { streams, open_streams, ..Inside::default() }
+    }
+
+    fn oldest_streams(&self, most: usize) -> Vec<ListedStream<K>> {
+        self.http2.oldest_streams(most)
     }
 
     fn is_waiting(&self) -> bool {

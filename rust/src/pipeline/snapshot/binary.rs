@@ -15,13 +15,14 @@ use super::hosts::{Host, Section};
 use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
+use super::open::{OpenStream, stream_fields};
 use super::processes::Process;
 use super::servers::{Before, Server};
 use super::streams::Streams;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Exchange, exchange_fields};
+use crate::pipeline::exchange::{Exchange, MAX_LISTED_STREAMS, exchange_fields};
 use crate::pipeline::owners::Owner;
 pub use values::Field;
 
@@ -189,6 +190,9 @@ fields!(Server {
     bytes_to_server,
     bytes_to_client,
     handshake_bytes,
+    undecrypted,
+    tls_versions,
+    cipher_suites,
     round_trip,
     handshake,
 });
@@ -231,12 +235,20 @@ macro_rules! exchange_bytes {
 /// Writes and reads a connection by the table of its fields.
 macro_rules! connection_bytes {
     ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
-        fields!(Connection { $($field),* });
+        fields!(Connection { $($field),* } |one: &Connection| one.oldest_streams.len() <= MAX_LISTED_STREAMS);
+    };
+}
+
+/// Writes and reads an open stream by the table of its fields.
+macro_rules! stream_bytes {
+    ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
+        fields!(OpenStream { $($field),* });
     };
 }
 
 exchange_fields!(exchange_bytes);
 connection_fields!(connection_bytes);
+stream_fields!(stream_bytes);
 
 #[cfg(test)]
 #[path = "binary_tests.rs"]

@@ -2,12 +2,14 @@
 
 use super::super::tests::snapshot;
 use super::*;
-use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, GrpcStatus, Method, Protocol};
+use crate::pipeline::exchange::{
+    Ambiguity, CipherSuite, Closed, ErrorCode, GrpcStatus, Method, Protocol, Spoken, TlsVersion,
+};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, SCALE};
 use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::snapshot::{InterfaceState, Per};
+use crate::pipeline::snapshot::{InterfaceState, Per, Tally, TallyKey};
 use proptest::prelude::*;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -85,12 +87,36 @@ fn connection(second: i64) -> Connection {
         streams: 9,
         open_streams: 2,
         undecrypted: Some(Closed::Lost),
+        oldest_streams: vec![stream(1), stream(3)],
     }
 }
 
 fn subset(text: &str) -> Subset {
     let counts = Counts { requests: 2, ..Counts::default() };
     Subset { text: text.into(), per: Per::Host, rows: vec![Arc::new(SubsetRow { name: "a".into(), counts })] }
+}
+
+fn stream(id: u32) -> OpenStream {
+    OpenStream {
+        id,
+        method: Method::from_bytes(b"POST"),
+        host: "h".into(),
+        section: "/s".into(),
+        path: "/s/p".into(),
+        age: 5,
+        request_bytes: 6,
+        response_bytes: 7,
+        request_messages: 8,
+        response_messages: 9,
+        protocol: Spoken::Events,
+        status: Some(200),
+    }
+}
+
+fn tally<K: TallyKey>(key: K) -> Tally<K> {
+    let mut tally = Tally::default();
+    tally.add(key, 3);
+    tally
 }
 
 /// A snapshot in which no table is empty.
@@ -142,6 +168,9 @@ fn full() -> Snapshot {
             bytes_to_server: 3,
             bytes_to_client: 4,
             handshake_bytes: 5,
+            undecrypted: tally(Closed::LateKey),
+            tls_versions: tally(TlsVersion::from_number(0x0304)),
+            cipher_suites: tally(CipherSuite::from_number(0x1301)),
             round_trip: histogram.clone(),
             handshake: histogram.clone(),
         }],
@@ -184,7 +213,7 @@ fn each_table_of_a_snapshot_comes_back() {
 fn the_layout_of_this_version_stays() {
     let packed = pack(&full());
     let sum = packed.iter().fold(0u64, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    assert_eq!((VERSION, packed.len(), sum), (6, 1107, 4_290_484_910_538_108_331));
+    assert_eq!((VERSION, packed.len(), sum), (6, 1255, 12_563_527_291_335_845_450));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::open::{self, OpenStreams};
 use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
@@ -38,32 +39,33 @@ macro_rules! connection_fields {
             /// When its latest segment was seen.
             #[serde(with = "values::time")]
             last_seen: Timestamp as f64,
-            /// Number of segments. A segment counts once, even if it crosses several interfaces.
+            /// Number of segments, or of datagrams of QUIC. A segment counts once, even if it crosses several interfaces.
             segments: u64 as u64,
             /// Seconds from its first segment to the end of the interval or, if it has ended, to its last segment.
             #[serde(with = "values::length")]
             age: u64 as f64,
-            /// When it was opened; None if its SYN was not seen, as when the capture began later.
+            /// When it was opened; None if its SYN, or the first packet of QUIC, was not seen, as when the capture began
+            /// later.
             #[serde(with = "values::maybe_time")]
             opened: Option<Timestamp> as Option<f64>,
             /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or
-            /// ``"refused"``.
+            /// ``"refused"``. Whether a connection of QUIC has ended cannot be seen: it is ``"opening"`` or ``"open"``.
             #[serde(with = "values::stage")]
             state: Stage as &str,
             /// Its protocol, as in `Capture.protocols`; empty while it is not known.
             #[serde(with = "values::protocol")]
             protocol: Option<Protocol> as &str,
-            /// Host of its latest request, as `Host.name`, or the server that a TLS client named; empty if there is
-            /// neither.
+            /// Host of its latest request, as `Host.name`, or the server that a client of TLS or QUIC named; empty
+            /// if there is neither.
             #[serde(deserialize_with = "values::name")]
             host: Arc<str> as &str,
-            /// Bytes of TCP payload sent to the server, without retransmissions.
+            /// Bytes of TCP payload sent to the server, without retransmissions; of QUIC, bytes of UDP payload.
             bytes_to_server: u64 as u64,
-            /// Bytes of TCP payload sent to the client, without retransmissions.
+            /// Bytes sent to the client, counted alike.
             bytes_to_client: u64 as u64,
-            /// Segments with data that was sent before.
+            /// Segments with data that was sent before; 0 of QUIC, which hides it.
             retransmitted: u64 as u64,
-            /// Number of request heads.
+            /// Number of request heads; 0 of QUIC, whose requests cannot be seen.
             requests: u64 as u64,
             /// The shortest round-trip time between client and server. Longer times include waiting for an application
             /// or for a delayed acknowledgement. If only one side was measured, the time from the capture point to that
@@ -95,7 +97,8 @@ macro_rules! connection_fields {
             /// True if it speaks TLS and was decrypted; `protocol` is that of what is inside.
             #[serde(default)]
             tls: bool as bool,
-            /// Number of streams of HTTP/2 that have begun on it.
+            /// Number of streams of HTTP/2 that were seen on it. Those that had ended before the capture began are not
+            /// among them.
             #[serde(default)]
             streams: u64 as u64,
             /// Of these, the streams that have not ended.
@@ -105,6 +108,10 @@ macro_rules! connection_fields {
             /// not judged yet.
             #[serde(default, with = "values::undecrypted")]
             undecrypted: Option<Closed> as &str,
+            /// The open streams of HTTP/2, the oldest first; of more than 8 the 8 oldest. `open_streams` is the number of
+            /// all.
+            #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "open::few")]
+            oldest_streams: OpenStreams as Vec<StreamView>,
         }
     };
 }
@@ -142,8 +149,13 @@ impl Connection {
 
     /// Returns the connection as it is after `nanos` nanoseconds without a segment, `None` if it has ended.
     pub fn still_open(&self, nanos: i64) -> Option<Self> {
-        let age = self.age.saturating_add(nanos.max(0).cast_unsigned());
-        (self.state <= Stage::Open).then(|| Self { age, ..self.clone() })
+        let more = nanos.max(0).cast_unsigned();
+        (self.state <= Stage::Open).then(|| {
+            let mut later = self.clone();
+            let ages = later.oldest_streams.iter_mut().map(|stream| &mut stream.age);
+            [&mut later.age].into_iter().chain(ages).for_each(|age| *age = age.saturating_add(more));
+            later
+        })
     }
 
     /// Iterates over all instants of the connection, to change them.

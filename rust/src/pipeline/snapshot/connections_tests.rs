@@ -33,6 +33,7 @@ fn opened(second: i64) -> Connection {
         streams: 0,
         open_streams: 0,
         undecrypted: None,
+        oldest_streams: Vec::new(),
     }
 }
 

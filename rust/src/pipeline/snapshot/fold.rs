@@ -8,10 +8,11 @@ use super::interfaces::Interface;
 use super::limits::{Limits, MAX_KINDS, OTHER};
 use super::merge::{Snapshot, top};
 use super::remarkable;
-use super::servers::Server;
+use super::servers::{MAX_CIPHER_SUITES, Server};
 use super::subsets::SubsetRow;
 use super::tables::Row;
 use crate::pipeline::decode::Undecoded;
+use crate::pipeline::exchange::CipherSuite;
 use crate::pipeline::packet::InterfaceId;
 
 impl Snapshot {
@@ -34,6 +35,8 @@ impl Snapshot {
         self.capture.clients_folded += lost.rows;
         self.capture.client_hits_error += lost.heaviest;
         fold_rows(&mut self.servers, limits.hosts, Server::absorb);
+        let suites = self.servers.iter_mut().map(|server| &mut server.cipher_suites);
+        suites.for_each(|suites| suites.fold(MAX_CIPHER_SUITES, CipherSuite::OTHER));
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         for subset in &mut self.subsets {
             fold_rows(&mut subset.rows, limits.hosts, Arc::<SubsetRow>::absorb);

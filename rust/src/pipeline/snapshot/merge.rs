@@ -101,7 +101,8 @@ impl Snapshot {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
         let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
         let subsets: usize = self.subsets.iter().map(|subset| subset.rows.len()).sum();
-        tables + subsets + self.servers.len() + self.exchanges.len() + self.connections.len()
+        let streams: usize = self.connections.iter().map(|one| one.oldest_streams.len()).sum();
+        tables + subsets + self.servers.len() + self.exchanges.len() + self.connections.len() + streams
     }
 
     /// Returns the position of the host with this name, `None` if there is none.

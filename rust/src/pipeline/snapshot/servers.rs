@@ -5,9 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tables::Row;
+use super::tally::Tally;
 use super::values;
+use crate::pipeline::exchange::{CipherSuite, Closed, TlsVersion};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::Timestamp;
+
+/// Most cipher suites that a server has one by one. It chooses one for each kind of client, and few kinds reach it.
+pub const MAX_CIPHER_SUITES: usize = 16;
 
 /// A server that clients reach through TLS or QUIC, by the name that they give.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,12 @@ pub struct Server {
     pub bytes_to_client: u64,
     /// Bytes in both directions of connections that were decrypted, before their first plaintext.
     pub handshake_bytes: u64,
+    /// Connections of TLS that stay encrypted, or the rest of which does, by reason.
+    pub undecrypted: Tally<Closed>,
+    /// Connections whose server has answered, by the version of TLS that it has chosen.
+    pub tls_versions: Tally<TlsVersion>,
+    /// The same by cipher suite.
+    pub cipher_suites: Tally<CipherSuite>,
     /// Time from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its answer.
     pub round_trip: Histogram,
     /// Time from the client's hello to its Finished.
@@ -54,9 +65,16 @@ impl Server {
     /// Number of everything that was counted; 0 if nothing was.
     pub fn weight(&self) -> u64 {
         let times = self.round_trip.count().saturating_add(self.handshake.count());
-        [self.bytes(), self.handshake_bytes, self.connections, self.decrypted, times]
+        let told = self.undecrypted.total().saturating_add(self.tls_versions.total());
+        [self.bytes(), self.handshake_bytes, self.connections, self.decrypted, times, told]
             .into_iter()
             .fold(0, u64::saturating_add)
+    }
+
+    /// Counts a connection whose server has chosen this version and suite.
+    pub fn choose(&mut self, version: TlsVersion, suite: CipherSuite) {
+        self.tls_versions.add(version, 1);
+        self.cipher_suites.add_within(MAX_CIPHER_SUITES, suite, CipherSuite::OTHER, 1);
     }
 
     /// All histograms.
@@ -89,6 +107,9 @@ impl Row for Server {
             *mine = mine.saturating_add(theirs);
         }
         self.open_before.merge(&other.open_before);
+        self.undecrypted.merge(&other.undecrypted);
+        self.tls_versions.merge(&other.tls_versions);
+        self.cipher_suites.merge(&other.cipher_suites);
         self.round_trip.merge(&other.round_trip);
         self.handshake.merge(&other.handshake);
     }

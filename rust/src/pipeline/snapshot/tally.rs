@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, GrpcStatus, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, CipherSuite, Closed, ErrorCode, GrpcStatus, Method, Protocol, TlsVersion};
 
 /// A key of a [`Tally`].
 pub trait TallyKey: Copy + Ord {
@@ -68,6 +68,24 @@ impl TallyKey for Closed {
     }
     fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == label)
+    }
+}
+
+impl TallyKey for TlsVersion {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::from_name(label)
+    }
+}
+
+impl TallyKey for CipherSuite {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::from_name(label)
     }
 }
 

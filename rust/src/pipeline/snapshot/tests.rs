@@ -127,6 +127,7 @@ fn connection() -> impl Strategy<Value = Connection> {
             streams: 0,
             open_streams: 0,
             undecrypted: None,
+            oldest_streams: Vec::new(),
         }
     })
 }

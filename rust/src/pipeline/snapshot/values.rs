@@ -258,6 +258,24 @@ pub mod undecrypted {
     }
 }
 
+/// What streams carry, by name.
+pub mod stream {
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::pipeline::exchange::Spoken;
+    use serde::de::Error as _;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(spoken: &Spoken, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(spoken.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spoken, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Spoken::ALL.into_iter().find(|spoken| spoken.name() == name);
+        found.ok_or_else(|| D::Error::custom(format!("a stream carries {name:?}")))
+    }
+}
+
 /// States of connections, by name.
 pub mod stage {
     use super::{Deserialize, Deserializer, Serializer};

@@ -23,7 +23,7 @@ fn longest(histogram: &Histogram) -> Option<u64> {
     histogram.extremes().map(|(_, most)| most)
 }
 
-fn quic(client_port: u16, name: Option<&str>) -> Vec<Frame> {
+pub fn quic(client_port: u16, name: Option<&str>) -> Vec<Frame> {
     let begin = initial(1, &ID, 0, &crypto(0, &message(name)), 1400);
     let finished = [long(2), SHORT.to_vec()].concat();
     vec![
@@ -84,6 +84,39 @@ fn a_quic_connection_counts_beside_those_of_tls() {
     let [interface] = &snapshot.interfaces[..] else { panic!() };
     assert_eq!(interface.traffic.protocols.get(Protocol::Quic), interface.traffic.bytes);
     assert_eq!(snapshot.capture.protocols.get(Protocol::Quic), 3);
+}
+
+#[test]
+fn a_server_tells_why_its_connections_stay_closed_and_what_it_chooses() {
+    let body = [&[3, 3][..], &[7; 32], &[0, 0x13, 0x01, 0], &[0, 6, 0, 43, 0, 2, 3, 4]].concat();
+    let answer = [&[22, 3, 3, 0, body.len() as u8 + 4, 2, 0, 0, body.len() as u8][..], &body].concat();
+    let mut forge = Forge::new(Wire::default());
+    forge.handshake();
+    forge.say(0, &hello(Some("a.example"), 500));
+    forge.say(1, &answer);
+    let joined = {
+        let mut forge = Forge::new(Wire { client_port: 40_001, ..Wire::default() });
+        forge.say(0, &[&b"\x17\x03\x03\x00\x35"[..], &[7; 53]].concat());
+        forge.frames
+    };
+    let snapshot = count(&[forge.frames, joined].concat());
+    let told: Vec<_> = snapshot
+        .servers
+        .iter()
+        .map(|row| {
+            let closed: Vec<_> = row.undecrypted.by_count().iter().map(|(why, count)| (why.name(), *count)).collect();
+            let versions: Vec<_> = row.tls_versions.by_count().iter().map(|(version, _)| version.name()).collect();
+            let suites: Vec<_> = row.cipher_suites.by_count().iter().map(|(suite, _)| suite.name()).collect();
+            (&*row.name, closed, versions, suites)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("192.0.2.9:80", vec![("joined_midway", 1)], vec![], vec![]),
+            ("a.example", vec![("no_key", 1)], vec!["TLS 1.3"], vec!["TLS_AES_128_GCM_SHA256"]),
+        ]
+    );
 }
 
 #[test]

@@ -100,6 +100,43 @@ fn connections_open_at_the_end_of_the_capture_are_listed_as_open() {
 }
 
 #[test]
+fn a_connection_of_quic_is_listed_as_long_as_it_speaks() {
+    use super::closed::quic;
+    let mut pipeline = pipeline(10);
+    let start = 1_700_000_000 * SECOND;
+    let frames = |port, name| -> Vec<Frame> {
+        quic(port, name).into_iter().map(|frame| Frame { ts: start + frame.ts, ..frame }).collect()
+    };
+    let (named, unnamed) = (frames(40_000, Some("a.example")), frames(40_001, None));
+    push(&mut pipeline, &named[..1]);
+    push(&mut pipeline, &unnamed);
+    let told = close(&mut pipeline, 1);
+    let line = |one: &Connection| (one.state, one.protocol, one.host.to_string(), one.segments, one.rtt, one.requests);
+    let of = |state, host: &str, segments, rtt| (state, Some(Protocol::Quic), host.to_owned(), segments, rtt, 0);
+    assert_eq!(
+        told.connections.iter().map(line).collect::<Vec<_>>(),
+        [of(Stage::Opening, "a.example", 1, None), of(Stage::Open, "", 4, Some(5_000_000))]
+    );
+    push(&mut pipeline, &named[1..]);
+    let told = close(&mut pipeline, 2);
+    let one = only(&told);
+    assert_eq!(line(one), of(Stage::Open, "a.example", 4, Some(5_000_000)));
+    let sent = |from: usize| named.iter().skip(from).step_by(2).map(|frame| frame.bytes.len() as u64 - 42).sum::<u64>();
+    assert_eq!((one.bytes_to_server, one.bytes_to_client, one.age), (sent(0), sent(1), 2 * SECOND as u64));
+    assert_eq!((one.client.port, one.server.port, one.opened), (40_000, 443, Some(one.first_seen)));
+    assert_eq!(close(&mut pipeline, 3).connections, [], "it was silent");
+}
+
+#[test]
+fn connections_of_quic_that_are_noted_are_bounded() {
+    let mut pipeline = pipeline(50);
+    let frames: Vec<_> = (0..6000).map(|port| super::closed::quic(10_000 + port, None).remove(0)).collect();
+    push(&mut pipeline, &frames);
+    let heard = taken(|| assert_eq!(close(&mut pipeline, 1).connections.len(), 50));
+    assert!(heard <= 3 * 4096, "{heard}");
+}
+
+#[test]
 fn nothing_is_listed_unless_it_is_asked_for() {
     let told = count(&open(2000..2003, true));
     assert_eq!((told.connections, told.counts.requests), (Vec::new(), 3));

@@ -229,6 +229,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             bytes: block.size,
         };
         let ticket = self.sink.request(&request, self.dialogue.ticket);
+        self.dialogue.seen = self.dialogue.seen.saturating_add(1);
         if self.dialogue.streams.is_full() {
             self.make_room();
         }
@@ -309,6 +310,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         let response = Response { status, latency: None, bytes: block.size };
         let ticket = self.sink.unasked(&self.sides(), &response);
         self.sink.note(Note::Orphan);
+        self.dialogue.seen = self.dialogue.seen.saturating_add(1);
         self.sink.response(ticket, response);
         if block.ends_stream {
             if let Some(grpc) = head.grpc_status {

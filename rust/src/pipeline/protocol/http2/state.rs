@@ -17,6 +17,8 @@ pub struct Dialogue<K> {
     /// The first stream that the client could have opened before anyone's eyes, and the newest that it has opened.
     pub first: u32,
     pub newest: u32,
+    /// Number of streams that were seen.
+    pub seen: u32,
     /// The newest stream that the server has promised.
     pub promised: u32,
     /// For how long the server has sent content, without the current frame.
@@ -40,6 +42,7 @@ impl<K> Dialogue<K> {
             ticket: None,
             first: 1,
             newest: 0,
+            seen: 0,
             promised: 0,
             busy: 0,
             sending: None,
@@ -94,6 +97,7 @@ impl<K: Copy> Dialogue<K> {
         let Upgraded { ticket, method, kept, is_first, retransmitted, since, ended, bytes } = asked;
         let mut dialogue = Self { ticket: Some(ticket), ..Self::new(client) };
         dialogue.open(1);
+        dialogue.seen = 1;
         dialogue.streams.insert(Stream {
             id: 1,
             ticket,

@@ -1,6 +1,6 @@
 //! The streams of a connection that are open: one exchange each, found by the number of the stream.
 
-use crate::pipeline::exchange::{Codes, GrpcStatus, Kept, Method, Protocol};
+use crate::pipeline::exchange::{Codes, GrpcStatus, Kept, ListedStream, Method, Protocol, Spoken};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::protocol::content::{Content, READER};
 use crate::pipeline::steps;
@@ -56,6 +56,22 @@ pub struct Stream<K> {
     pub grpc_status: Option<GrpcStatus>,
     /// The codes with which either side has ended it.
     pub codes: Codes,
+}
+
+impl<K: Copy> Stream<K> {
+    /// What a list shows of it.
+    fn listed(&self) -> ListedStream<K> {
+        let &Self { id, ticket, kept, method, since, bytes, messages, .. } = self;
+        let protocol = match self.protocol {
+            Protocol::Grpc => Spoken::Grpc,
+            Protocol::WebSocket => Spoken::WebSocket,
+            // Only server-sent events have a reader without being gRPC or WebSocket.
+            _ if !self.contents[RESPONSE].is_opaque() => Spoken::Events,
+            _ => Spoken::Http2,
+        };
+        let status = self.answer.and_then(|answer| answer.status);
+        ListedStream { id, ticket, kept, method, protocol, since, status, bytes, messages }
+    }
 }
 
 /// Index of what belongs to the request, and of what belongs to the response.
@@ -157,6 +173,22 @@ impl<K> Streams<K> {
         let mut ids: Vec<u32> = self.ids.iter().copied().filter(|&id| wanted(id)).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// The `most` oldest streams, the oldest first.
+    pub fn oldest(&self, most: usize) -> Vec<ListedStream<K>>
+    where
+        K: Copy,
+    {
+        steps::add(self.list.len());
+        let mut oldest: Vec<&Stream<K>> = self.list.iter().collect();
+        let age = |stream: &&Stream<K>| (stream.since, stream.id);
+        if oldest.len() > most {
+            oldest.select_nth_unstable_by_key(most, age);
+            oldest.truncate(most);
+        }
+        oldest.sort_unstable_by_key(age);
+        oldest.into_iter().map(Stream::listed).collect()
     }
 
     /// Frees memory that is not used.

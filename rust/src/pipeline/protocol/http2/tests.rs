@@ -3,7 +3,7 @@
 mod contents;
 mod loss;
 mod midway;
-mod peer;
+pub mod peer;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

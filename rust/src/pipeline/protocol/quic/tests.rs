@@ -9,7 +9,7 @@ use super::keys::{OVERHEAD, SideKeys};
 use super::packet::{Kind, V1, V2};
 use super::*;
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Ending, Finished, Request, Response, Secured, Sides};
+use crate::pipeline::exchange::{CipherSuite, Ending, Finished, Request, Response, Secured, Sides, TlsVersion};
 use crate::pipeline::flow::{Observed, Opening};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::protocol::tls::hello::of_message;
@@ -88,6 +88,10 @@ fn packets_of_servers_are_opened_as_in_the_examples() {
     ];
     for (version, packet) in table {
         let packet = bytes(packet);
+        let hello = initial(version, &ID, 0, &crypto(0, &message(Some("a.example"))), 1400);
+        let script = converse(&[(true, hello), (false, long(0)), (false, packet.clone()), (false, packet.clone())]);
+        let told = ["a.example at 192.0.2.2:443", "round trip 10", "TLS 1.3 with TLS_AES_128_GCM_SHA256"];
+        assert_eq!(script.lines, told);
         let read = Packets::new(&packet).next().unwrap();
         assert_eq!(SideKeys::new(version, &ID, false).unwrap().open(&read), Some(bytes(frames)));
         assert_eq!(SideKeys::new(version, &ID, true).unwrap().open(&read), None, "the other side's keys");
@@ -119,6 +123,9 @@ impl Sink for Script {
         let name = secured.name.map_or("-".into(), |name| name.escape_ascii().to_string());
         let name = if secured.has_ech { format!("{name} with ECH") } else { name };
         self.lines.push(format!("{name} at {}", secured.sides.server()));
+    }
+    fn secured_with(&mut self, _: &FlowKey, version: TlsVersion, suite: CipherSuite) {
+        self.lines.push(format!("{} with {}", version.name(), suite.name()));
     }
     fn secured_bytes(&mut self, _: &FlowKey, to_server: bool, bytes: u64) {
         self.bytes[usize::from(!to_server)] += bytes;

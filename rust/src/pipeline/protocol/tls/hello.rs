@@ -47,9 +47,70 @@ const MESSAGE_HEADER: usize = 4;
 /// Type of a `ClientHello` among handshake messages.
 const CLIENT_HELLO: u8 = 1;
 
+/// Type of a `ServerHello`.
+const SERVER_HELLO: u8 = 2;
+
 /// A `ClientHello` while it is read.
-#[derive(Debug, Default)]
-pub struct ClientHello {
+#[derive(Debug)]
+pub struct ClientHello(Reading);
+
+impl Default for ClientHello {
+    fn default() -> Self {
+        Self(Reading::new(CLIENT_HELLO))
+    }
+}
+
+impl ClientHello {
+    /// Bytes kept of the hello.
+    pub fn held(&self) -> usize {
+        self.0.message.capacity()
+    }
+
+    /// Bytes of the current record that are still to come.
+    pub fn left(&self) -> usize {
+        self.0.left
+    }
+
+    /// Takes the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) -> Progress {
+        self.read(bytes).0
+    }
+
+    /// Takes the next bytes of the stream. Returns those behind the hello as well.
+    pub fn read<'a>(&mut self, bytes: &'a [u8]) -> (Progress, &'a [u8]) {
+        let (found, rest) = self.0.read(bytes);
+        (found.map_or(Progress::More, |body| Progress::Done(body.and_then(of_client))), rest)
+    }
+}
+
+/// A `ServerHello` while it is read.
+#[derive(Debug)]
+pub struct ServerHello(Reading);
+
+impl Default for ServerHello {
+    fn default() -> Self {
+        Self(Reading::new(SERVER_HELLO))
+    }
+}
+
+impl ServerHello {
+    /// Bytes kept of the hello.
+    pub fn held(&self) -> usize {
+        self.0.message.capacity()
+    }
+
+    /// Takes the next bytes of the stream. Returns `None` until the hello is complete, and `Some(None)` if the bytes are
+    /// no hello.
+    pub fn push(&mut self, bytes: &[u8]) -> Option<Option<Choice>> {
+        self.0.read(bytes).0.map(|body| body.and_then(of_server))
+    }
+}
+
+/// A hello of either side while it is read.
+#[derive(Debug)]
+struct Reading {
+    /// The type of the message.
+    kind: u8,
     /// The header of the current record, as far as it was seen.
     header: [u8; RECORD_HEADER],
     header_seen: usize,
@@ -59,24 +120,15 @@ pub struct ClientHello {
     message: Vec<u8>,
 }
 
-impl ClientHello {
-    /// Bytes kept of the hello.
-    pub fn held(&self) -> usize {
-        self.message.capacity()
+impl Reading {
+    fn new(kind: u8) -> Self {
+        Self { kind, header: [0; RECORD_HEADER], header_seen: 0, left: 0, message: Vec::new() }
     }
 
-    /// Bytes of the current record that are still to come.
-    pub fn left(&self) -> usize {
-        self.left
-    }
-
-    /// Takes the next bytes of the stream.
-    pub fn push(&mut self, bytes: &[u8]) -> Progress {
-        self.read(bytes).0
-    }
-
-    /// Takes the next bytes of the stream. Returns those behind the hello as well.
-    pub fn read<'a>(&mut self, mut bytes: &'a [u8]) -> (Progress, &'a [u8]) {
+    /// Takes the next bytes of the stream. Returns the body of the hello once it is complete, `Some(None)` if the bytes
+    /// are no hello; and the bytes behind it.
+    #[expect(clippy::option_option, reason = "not yet, none, and a hello")]
+    fn read<'a>(&mut self, mut bytes: &'a [u8]) -> (Option<Option<&[u8]>>, &'a [u8]) {
         while !bytes.is_empty() {
             steps::add(1);
             if self.left > 0 {
@@ -91,18 +143,18 @@ impl ClientHello {
                 self.header_seen += taken.len();
                 bytes = rest;
                 if !self.begin_record() {
-                    return (Progress::Done(None), bytes);
+                    return (Some(None), bytes);
                 }
             }
             match self.length() {
                 Some(Ok(length)) if self.message.len() >= length => {
-                    return (Progress::Done(of_client(&self.message[MESSAGE_HEADER..length])), bytes);
+                    return (Some(Some(&self.message[MESSAGE_HEADER..length])), bytes);
                 }
-                Some(Err(NotHello)) => return (Progress::Done(None), bytes),
+                Some(Err(NotHello)) => return (Some(None), bytes),
                 Some(Ok(_)) | None => {}
             }
         }
-        (Progress::More, bytes)
+        (None, bytes)
     }
 
     /// Reads the header of a record, once it is complete. Returns false if it cannot be a record of a hello. RFC 8446
@@ -120,7 +172,7 @@ impl ClientHello {
 
     /// Length of the message including its header; `None` until the header is complete.
     fn length(&self) -> Option<Result<usize, NotHello>> {
-        message_length(&self.message, CLIENT_HELLO)
+        message_length(&self.message, self.kind)
     }
 
     /// Bytes to keep next: those missing from the message, or from its header while its length is unknown. Bytes behind
@@ -131,7 +183,7 @@ impl ClientHello {
     }
 }
 
-/// The message is not a `ClientHello`, or is longer than [`MAX_HELLO`].
+/// The message is not the hello that is read, or is longer than [`MAX_HELLO`].
 struct NotHello;
 
 /// Reads a `ClientHello` with its header from the beginning of a stream of handshake messages. `None` if it is not
@@ -139,6 +191,14 @@ struct NotHello;
 pub fn of_message(stream: &[u8]) -> Option<Option<Hello>> {
     match message_length(stream, CLIENT_HELLO)? {
         Ok(length) => stream.get(MESSAGE_HEADER..length).map(of_client),
+        Err(NotHello) => Some(None),
+    }
+}
+
+/// Reads a `ServerHello` in the same way.
+pub fn of_server_message(stream: &[u8]) -> Option<Option<Choice>> {
+    match message_length(stream, SERVER_HELLO)? {
+        Ok(length) => stream.get(MESSAGE_HEADER..length).map(of_server),
         Err(NotHello) => Some(None),
     }
 }

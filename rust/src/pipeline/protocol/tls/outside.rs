@@ -1,13 +1,13 @@
-//! What a TLS connection shows of itself from outside, without keys: the server that the client names, and how long the
-//! handshake takes.
+//! What a TLS connection shows of itself from outside, without keys: the server that the client names, the version and the
+//! cipher suite that the server chooses, and how long the handshake takes.
 //!
 //! The handshake is over with the first record of the client that is encrypted, which holds its Finished or, in TLS 1.3
 //! with a certificate of the client, comes just before it. Such a record is one of application data, or in TLS 1.2 the
-//! one behind the client's `ChangeCipherSpec`. Only the client's direction is read.
+//! one behind the client's `ChangeCipherSpec`. The server's direction is read as far as its hello.
 
-use super::hello::{ClientHello, Progress};
+use super::hello::{ClientHello, Progress, ServerHello};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Closed, Protocol, Secured, Sides, Sink};
+use crate::pipeline::exchange::{CipherSuite, Closed, Protocol, Secured, Sides, Sink, TlsVersion};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -16,16 +16,20 @@ use crate::pipeline::steps;
 /// Records between the hello and the end of the handshake. Nearly always there are one or two.
 const MAX_RECORDS: u8 = 64;
 
-/// Reads one direction of a connection.
+/// Reads a connection.
 #[derive(Debug)]
 pub struct Tls {
-    /// The direction that is read.
+    /// The direction that was found to speak TLS: nearly always that of the client.
     speaker: Direction,
     /// When its first byte came.
     began: Option<Timestamp>,
     /// Bytes of the chunks before the one in which the hello ends.
     before: u64,
     stage: Stage,
+    /// The hello of the other side; `None` once nothing more is read of it.
+    answer: Option<ServerHello>,
+    /// True if the client's encrypted records come before the answer.
+    has_early_data: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +42,8 @@ enum Stage {
 impl Tls {
     /// Reads the bytes of `speaker`, from the beginning of the connection or of what was seen of it.
     pub fn new(speaker: Direction) -> Self {
-        Self { speaker, began: None, before: 0, stage: Stage::Hello(ClientHello::default()) }
+        let stage = Stage::Hello(ClientHello::default());
+        Self { speaker, began: None, before: 0, stage, answer: Some(ServerHello::default()), has_early_data: false }
     }
 
     /// Returns whether `direction` is the one that is read.
@@ -46,13 +51,34 @@ impl Tls {
         self.speaker == direction
     }
 
-    /// Bytes kept of the hello.
+    /// Bytes kept of the hellos.
     pub fn held(&self) -> usize {
-        if let Stage::Hello(hello) = &self.stage { hello.held() } else { 0 }
+        let asked = if let Stage::Hello(hello) = &self.stage { hello.held() } else { 0 };
+        asked + self.answer.as_ref().map_or(0, ServerHello::held)
+    }
+
+    /// True as long as the hello of the other side is read.
+    pub fn awaits_answer(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Takes the next bytes of the other direction. Returns false once nothing more is read of the connection.
+    pub fn answer(&mut self, flow: &FlowInfo, chunk: &Chunk<'_>, sink: &mut impl Sink) -> bool {
+        if let Some(hello) = &mut self.answer {
+            let read = if chunk.skipped == 0 { hello.push(chunk.bytes) } else { Some(None) };
+            if let Some(choice) = read.flatten() {
+                let suite = CipherSuite::from_number(choice.suite);
+                sink.secured_with(&flow.key, TlsVersion::from_number(choice.version), suite);
+            }
+            if read.is_some() {
+                self.answer = None;
+            }
+        }
+        self.answer.is_some() || !matches!(self.stage, Stage::Over)
     }
 
     /// Takes the next bytes of the direction. `closed` says why the connection stays encrypted, if that is known. Returns
-    /// false once nothing more is read.
+    /// false once nothing more is read of the connection.
     pub fn push(&mut self, flow: &FlowInfo, chunk: &Chunk<'_>, closed: Option<Closed>, sink: &mut impl Sink) -> bool {
         let began = *self.began.get_or_insert(chunk.ts);
         let is_whole = chunk.skipped == 0;
@@ -78,6 +104,7 @@ impl Tls {
             });
             sink.secured_bytes(&flow.key, true, self.before);
             sink.secured_times(&flow.key, flow.opening.rtt(asks.reverse()), None);
+            self.has_early_data = found.as_ref().is_some_and(|hello| hello.has_early_data);
             self.stage = match (found, hello.left()) {
                 (Some(hello), left) if !hello.has_early_data => {
                     Stage::Handshake(Handshake { left, ..Handshake::default() })
@@ -95,7 +122,7 @@ impl Tls {
             }
             self.stage = Stage::Over;
         }
-        false
+        self.has_early_data && self.answer.is_some()
     }
 }
 
@@ -183,6 +210,52 @@ mod tests {
             }
         }
         script.lines
+    }
+
+    /// A record with a `ServerHello` of TLS 1.2 or, with the extension, of TLS 1.3.
+    fn answer(suite: u16, is_13: bool) -> Vec<u8> {
+        let extension: &[u8] = if is_13 { &[0, 6, 0, 43, 0, 2, 3, 4] } else { &[] };
+        let body = [&[3, 3][..], &[7; 32], &[0], &suite.to_be_bytes(), &[0], extension].concat();
+        let record = |payload: &[u8]| [&[22, 3, 3][..], &(payload.len() as u16).to_be_bytes(), payload].concat();
+        record(&[&[2, 0, 0, body.len() as u8][..], &body, &[11, 0, 0, 9]].concat())
+    }
+
+    #[test]
+    fn the_server_tells_the_version_and_the_cipher_suite() {
+        let hello = hello(Some("a.example"), 16_000);
+        let new = answer(0x1302, true);
+        let table: [(&str, &[u8], u64, &[&str]); 6] = [
+            ("TLS 1.3", &new, 0, &["TLS 1.3 with TLS_AES_256_GCM_SHA384"]),
+            ("TLS 1.2", &answer(0xc02f, false), 0, &["TLS 1.2 with TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]),
+            ("without a name", &answer(0x0a0a, true), 0, &["TLS 1.3 with OTHER"]),
+            ("an alert", &record(21, 2), 0, &[]),
+            ("no TLS", b"HTTP/1.1 400 Bad Request", 0, &[]),
+            ("bytes are missing", &new, 3, &[]),
+        ];
+        for (name, bytes, skipped, want) in table {
+            for size in [1, 7, usize::MAX] {
+                let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
+                let key = FlowKey { low: end(1, 40_000), high: end(2, 443), lane: 0 };
+                let flow = FlowInfo::new(key, InterfaceId(0), None);
+                let (mut tls, mut script) = (Tls::new(Direction::Up), Script::default());
+                let chunk = |skipped, bytes| Chunk {
+                    skipped,
+                    cut: false,
+                    bytes,
+                    seq: SeqNumber(0),
+                    ack: None,
+                    start: false,
+                    ts: Timestamp(0),
+                };
+                assert!(tls.push(&flow, &chunk(0, &hello), None, &mut script));
+                for (at, piece) in bytes.chunks(size.min(bytes.len())).enumerate() {
+                    tls.answer(&flow, &chunk(if at == 0 { skipped } else { 0 }, piece), &mut script);
+                }
+                assert_eq!(script.lines[1..], *want, "{name} by {size}");
+                assert!(!tls.awaits_answer(), "{name} by {size}");
+                assert!(!tls.push(&flow, &chunk(0, &record(23, 53)), None, &mut script), "the handshake is over");
+            }
+        }
     }
 
     #[test]

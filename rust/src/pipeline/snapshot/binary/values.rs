@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::pipeline::exchange::{Closed, GrpcStatus, Method, Protocol};
+use crate::pipeline::exchange::{Closed, GrpcStatus, Method, Protocol, Spoken};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
 use crate::pipeline::name;
@@ -124,6 +124,15 @@ impl Field for GrpcStatus {
 impl Field for Closed {
     fn put(&self, out: &mut Vec<u8>) {
         (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+impl Field for Spoken {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
     }
     fn get(from: &mut &[u8]) -> Option<Self> {
         Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
