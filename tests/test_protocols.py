@@ -201,7 +201,7 @@ def test_a_line_of_a_request_says_what_is_special_about_its_protocol():
 
 
 def frames():
-    return [Frames(10.0, [Rule()]).push(forged())]
+    return [Frames(10.0, [Rule()], keeps_exchanges=True).push(forged())]
 
 
 def test_the_report_names_protocols_statuses_of_grpc_and_what_stays_closed():
@@ -221,6 +221,14 @@ def test_tables_have_a_column_of_protocols_only_where_there_are_others(width):
         assert "proto" in shown[panel] or width < 100, panel
         assert "proto" not in [column.title for column in plan_of(calm, panel, width).figures]
     assert "gRPC" in shown[Panel.REQUESTS]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_shown"), [("protocol:grpc", True), ("grpc:none", False), ("no-such-host", False)]
+)
+def test_a_table_has_a_column_of_statuses_of_grpc_only_where_a_row_has_one(typed, is_shown):
+    view = drawing.view_of(frames(), ["5", "/", *typed, "enter"])
+    assert ("gRPC" in [column.title for column in plan_of(view, Panel.REQUESTS, 140).figures]) is is_shown
 
 
 def test_the_page_of_a_host_has_statuses_of_grpc_beside_the_others():

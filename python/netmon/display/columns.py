@@ -157,7 +157,7 @@ GRPC = Column(
     style_of=lambda n: "class:bad" if n > 1 else "class:ok",
     exported_as=(),
 )
-"""The status of a gRPC call; a status other than OK is an error. It is shown if there are other protocols."""
+"""The status of a gRPC call; a status other than OK is an error. It is shown if a row of the table has one."""
 
 
 def _grpc_rank(status: str | None) -> float | None:
@@ -172,7 +172,7 @@ STREAMS = Column(
 )
 """The open streams of a connection, and all that have begun."""
 
-OF_OTHERS = (PROTOCOL, SPOKEN, GRPC, STREAMS)
+OF_OTHERS = (PROTOCOL, SPOKEN, STREAMS)
 """The columns that are shown only if there are other protocols than HTTP/1."""
 
 _SIZES = (measure("request_bytes"), measure("response_bytes"))

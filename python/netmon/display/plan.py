@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.display import columns
+from netmon.display.rows import rows_of
 from netmon.display.specs import SPECS
 from netmon.display.view import PANELS, Panel, View
 
@@ -48,7 +49,7 @@ OF_SHARED_NAME: Steps = ((50, 26), (30, 12), (1, 10))
 
 
 LOOKED_AT = 50
-"""Rows of each list that are looked at for processes."""
+"""Rows of each list that are looked at for processes, or for statuses of gRPC."""
 
 
 class Plan(NamedTuple):
@@ -79,6 +80,8 @@ def plan_of(view: View, panel: Panel, width: int) -> Plan:
         known = tuple(column for column in known if column is not columns.PROCESS)
     if view.frame is None or not _has_others(view.frame):
         known = tuple(column for column in known if column not in columns.OF_OTHERS)
+    if columns.GRPC in known and not _has_calls(view, panel):
+        known = tuple(column for column in known if column is not columns.GRPC)
     figures, name = columns.choose(known, room - (trend + 1 if trend else 0), least, sort)
     taken = sum(column.width + 1 for column in figures)
     if spec.has_long_names:
@@ -104,6 +107,11 @@ def _has_others(frame: Frame) -> bool:
     return any(name != "http1" for name in known) or any(
         row.streams or row.tls or row.undecrypted for row in frame.connections[:LOOKED_AT]
     )
+
+
+def _has_calls(view: View, panel: Panel) -> bool:
+    """True if one of the newest rows of a table has a status of gRPC. So a filter that leaves none hides the column."""
+    return any(row.grpc_status for row in rows_of(view, panel).page(0, LOOKED_AT))
 
 
 def _at_width(steps: Steps, width: int) -> int:
