@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import shtab
+import terms
 from netmon import commands
 from netmon.arguments import SHELLS
 from netmon.reading import KINDS
@@ -25,6 +26,12 @@ FILES = frozenset({"read", "keylog", "output", "filter_file", "log_file", "confi
 INTERFACES = frozenset({"interfaces", "exclude_interfaces"})
 
 PROFILES = frozenset({"profile"})
+
+FILTERS = frozenset({"where"})
+"""Arguments that take a filter of exchanges."""
+
+CONDITIONS = frozenset({"fail_if"})
+"""Arguments that begin with a measure."""
 
 WORDS = {
     "speed": ("1", "10", "0.5", "max"),
@@ -102,6 +109,44 @@ BASH_FILES = r"""_netmon_files() {
 """Completes paths in bash. The word is as it was typed, so a space in it has a backslash before it."""
 
 
+BASH_BEGINS = (
+    """_shtab_netmon() {
+""",
+    """_shtab_netmon() {
+  local -a words=("${COMP_WORDS[@]:0:COMP_CWORD+1}") joined=()
+  local each
+  for each in "${words[@]}"; do
+    if (( ${#joined[@]} )) && [[ $each == : || ${joined[-1]} == *: ]] && [[ -n $each || ${joined[-1]} != -* ]]; then
+      joined[-1]+=$each
+    else
+      joined+=("$each")
+    fi
+  done
+  local -a COMP_WORDS=("${joined[@]}")
+  local COMP_CWORD=$(( ${#joined[@]} - 1 ))
+""",
+)
+"""In bash a colon divides words. Here they are one word again."""
+
+BASH_ENDS = (
+    """  return 0
+}
+
+complete -o""",
+    """  if [[ ${#COMPREPLY[@]} = 1 && ${COMPREPLY[0]} == *: ]]; then
+    compopt -o nospace 2>/dev/null || : # bash>=4
+  fi
+  if [[ $completing_word == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${completing_word%"${completing_word##*:}"}"}")
+  fi
+
+  return 0
+}
+
+complete -o""",
+)
+"""Only what stands behind the last colon is replaced by what is completed. A value follows a colon without a space."""
+
 OF_COMMAND = """  if (( CURRENT > 2 )) && [[ -v _shtab_netmon_${words[2]}_options ]]; then
     local options=_shtab_netmon_${words[2]}_options
     shift words
@@ -116,7 +161,13 @@ OF_COMMAND = """  if (( CURRENT > 2 )) && [[ -v _shtab_netmon_${words[2]}_option
 def script(parser: ArgumentParser, shell: str) -> str:
     """The script that completes the arguments of `parser` in a shell."""
     files = shtab.FILE | {"bash": "_netmon_files", "preamble": {"bash": BASH_FILES}}
-    kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES, OF_LINE)))
+    kinds = (
+        (FILES, files),
+        (INTERFACES, _lines("interfaces", NAMES)),
+        (PROFILES, _lines("profiles", TABLES, OF_LINE)),
+        (FILTERS, _terms("terms", terms.terms())),
+        (CONDITIONS, _terms("measures", terms.measures())),
+    )
     for action in [*parser._actions, *_add_commands(parser)]:
         how = next((how for names, how in kinds if action.dest in names), None)
         if how is not None and action.nargs != 0:
@@ -124,6 +175,8 @@ def script(parser: ArgumentParser, shell: str) -> str:
         elif words := _words(action):
             action.choices = words
     written = shtab.complete(parser, shell).rstrip()
+    if shell == "bash":
+        written = written.replace(*BASH_BEGINS, 1).replace(*BASH_ENDS, 1)
     if shell == "zsh":
         written = written.replace("_shtab_netmon() {\n", f"_shtab_netmon() {{\n{OF_COMMAND}", 1)
     return f"{written}\n"
@@ -165,6 +218,43 @@ def _lines(what: str, command: str, before: Mapping[str, str] = MappingProxyType
             "bash": f'_netmon_{what}() {{\n{first["bash"]}  compgen -W "$({command})" -- "$1"\n}}\n',
             "zsh": f'_netmon_{what}() {{\n{first["zsh"]}  compadd -- ${{(f)"$({command})"}}\n}}\n',
             "fish": f"function __netmon_{what}\n{first['fish']}  sh -c {_quoted(command)}\nend\n",
+        },
+    }
+
+
+def _terms(what: str, words: Sequence[str]) -> dict[str, Any]:
+    """How shtab is told to complete with words. Those with a value are offered behind their field and a colon."""
+    plain = " ".join(word for word in words if ":" not in word[:-1])
+    valued = " ".join(word for word in words if ":" in word[:-1])
+    return {
+        "bash": f"_netmon_{what}",
+        "zsh": f"_netmon_{what}",
+        "fish": f"(__netmon_{what})",
+        "preamble": {
+            "bash": f"""_netmon_{what}() {{
+  local words="{plain}"
+  [[ $1 == *:* ]] && words="{valued}"
+  compgen -W "$words" -- "$1"
+}}
+""",
+            "zsh": f"""_netmon_{what}() {{
+  if [[ $PREFIX == *:* ]]; then
+    compadd -- {valued or "''"}
+  else
+    local -a fields=({plain})
+    compadd -S '' -- ${{(M)fields:#*:}}
+    compadd -- ${{fields:#*:}}
+  fi
+}}
+""",
+            "fish": f"""function __netmon_{what}
+  if string match -q '*:*' -- (commandline -ct)
+    printf '%s\\n' {valued}
+  else
+    printf '%s\\n' {plain}
+  end
+end
+""",
         },
     }
 

@@ -16,14 +16,17 @@ _shtab_netmon_merge__o_COMPGEN=_netmon_files
 _shtab_netmon_merge___output_COMPGEN=_netmon_files
 _shtab_netmon_diff_pos_0_COMPGEN=_netmon_files
 _shtab_netmon_diff_pos_1_COMPGEN=_netmon_files
+_shtab_netmon_diff___fail_if_COMPGEN=_netmon_measures
 _shtab_netmon_diff__o_COMPGEN=_netmon_files
 _shtab_netmon_diff___output_COMPGEN=_netmon_files
+_shtab_netmon_diff___where_COMPGEN=_netmon_terms
 _shtab_netmon__i_COMPGEN=_netmon_interfaces
 _shtab_netmon___interface_COMPGEN=_netmon_interfaces
 _shtab_netmon___exclude_interface_COMPGEN=_netmon_interfaces
 _shtab_netmon__r_COMPGEN=_netmon_files
 _shtab_netmon___read_COMPGEN=_netmon_files
 _shtab_netmon___keylog_COMPGEN=_netmon_files
+_shtab_netmon___where_COMPGEN=_netmon_terms
 _shtab_netmon__o_COMPGEN=_netmon_files
 _shtab_netmon___output_COMPGEN=_netmon_files
 _shtab_netmon___log_file_COMPGEN=_netmon_files
@@ -111,6 +114,18 @@ _netmon_files() {
   compgen -f -- "${1//\\/}"
 }
 
+_netmon_measures() {
+  local words="hits requests responses errors error_ratio request_bytes response_bytes message_bytes grpc_calls grpc_errors grpc_error_ratio request_messages response_messages messages resets packets bytes bits http_bytes http_bits http_ratio opened closed reset refused segments retransmitted retransmitted_ratio out_of_order duplicate_acks zero_window to_client to_server lost lost_ratio unanswered undecrypted goaways latency.p50 latency.p90 latency.p95 latency.p99 duration.p50 duration.p90 duration.p95 duration.p99 status.2xx status.3xx status.4xx status.5xx grpc_status.OK grpc_status.CANCELLED grpc_status.UNKNOWN grpc_status.INVALID_ARGUMENT grpc_status.DEADLINE_EXCEEDED grpc_status.NOT_FOUND grpc_status.ALREADY_EXISTS grpc_status.PERMISSION_DENIED grpc_status.RESOURCE_EXHAUSTED grpc_status.FAILED_PRECONDITION grpc_status.ABORTED grpc_status.OUT_OF_RANGE grpc_status.UNIMPLEMENTED grpc_status.INTERNAL grpc_status.UNAVAILABLE grpc_status.DATA_LOSS grpc_status.UNAUTHENTICATED"
+  [[ $1 == *:* ]] && words=""
+  compgen -W "$words" -- "$1"
+}
+
+_netmon_terms() {
+  local words="host: section: path: method: status: client: server: interface: user_agent: process: container: pod: namespace: protocol: grpc: tls:"
+  [[ $1 == *:* ]] && words="protocol:http1 protocol:http2 protocol:grpc protocol:websocket grpc:failed grpc:none grpc:OK grpc:CANCELLED grpc:UNKNOWN grpc:INVALID_ARGUMENT grpc:DEADLINE_EXCEEDED grpc:NOT_FOUND grpc:ALREADY_EXISTS grpc:PERMISSION_DENIED grpc:RESOURCE_EXHAUSTED grpc:FAILED_PRECONDITION grpc:ABORTED grpc:OUT_OF_RANGE grpc:UNIMPLEMENTED grpc:INTERNAL grpc:UNAVAILABLE grpc:DATA_LOSS grpc:UNAUTHENTICATED tls:yes tls:no method:GET method:POST method:PUT method:DELETE method:HEAD method:OPTIONS method:PATCH method:CONNECT status:none status:1xx status:2xx status:3xx status:4xx status:5xx"
+  compgen -W "$words" -- "$1"
+}
+
 _netmon_interfaces() {
   compgen -W "$(netmon --list-interfaces 2>/dev/null | cut -d ' ' -f 1 | grep -Ev '^(bluetooth|nflog|nfqueue|dbus-|usbmon)')" -- "$1"
 }
@@ -190,6 +205,17 @@ _set_new_action() {
 #     x="hello"
 #     ${!x} -> ${hello} -> "world"
 _shtab_netmon() {
+  local -a words=("${COMP_WORDS[@]:0:COMP_CWORD+1}") joined=()
+  local each
+  for each in "${words[@]}"; do
+    if (( ${#joined[@]} )) && [[ $each == : || ${joined[-1]} == *: ]] && [[ -n $each || ${joined[-1]} != -* ]]; then
+      joined[-1]+=$each
+    else
+      joined+=("$each")
+    fi
+  done
+  local -a COMP_WORDS=("${joined[@]}")
+  local COMP_CWORD=$(( ${#joined[@]} - 1 ))
   local completing_word="${COMP_WORDS[COMP_CWORD]}"
   local previous_word="${COMP_WORDS[COMP_CWORD-1]}"
   local completed_positional_actions
@@ -274,6 +300,13 @@ _shtab_netmon() {
   if [[ ${#COMPREPLY[@]} = 0 ]]; then
     # native fallback matches are not necessarily filenames (e.g. variables)
     compopt +o filenames 2>/dev/null || : # bash>=4
+  fi
+
+  if [[ ${#COMPREPLY[@]} = 1 && ${COMPREPLY[0]} == *: ]]; then
+    compopt -o nospace 2>/dev/null || : # bash>=4
+  fi
+  if [[ $completing_word == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${completing_word%"${completing_word##*:}"}"}")
   fi
 
   return 0

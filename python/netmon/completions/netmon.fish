@@ -9,6 +9,14 @@ function __netmon_interfaces
   sh -c 'netmon --list-interfaces 2>/dev/null | cut -d \' \' -f 1 | grep -Ev \'^(bluetooth|nflog|nfqueue|dbus-|usbmon)\''
 end
 
+function __netmon_terms
+  if string match -q '*:*' -- (commandline -ct)
+    printf '%s\n' protocol:http1 protocol:http2 protocol:grpc protocol:websocket grpc:failed grpc:none grpc:OK grpc:CANCELLED grpc:UNKNOWN grpc:INVALID_ARGUMENT grpc:DEADLINE_EXCEEDED grpc:NOT_FOUND grpc:ALREADY_EXISTS grpc:PERMISSION_DENIED grpc:RESOURCE_EXHAUSTED grpc:FAILED_PRECONDITION grpc:ABORTED grpc:OUT_OF_RANGE grpc:UNIMPLEMENTED grpc:INTERNAL grpc:UNAVAILABLE grpc:DATA_LOSS grpc:UNAUTHENTICATED tls:yes tls:no method:GET method:POST method:PUT method:DELETE method:HEAD method:OPTIONS method:PATCH method:CONNECT status:none status:1xx status:2xx status:3xx status:4xx status:5xx
+  else
+    printf '%s\n' host: section: path: method: status: client: server: interface: user_agent: process: container: pod: namespace: protocol: grpc: tls:
+  end
+end
+
 function __netmon_profiles
   set -l file $NETMON_CONFIG
   set -l given (commandline -opc)
@@ -22,6 +30,14 @@ function __netmon_profiles
   end
   set -lx NETMON_CONFIG $file
   sh -c 'sed -n \'s/^\\[profile\\.\\([A-Za-z0-9_-]*\\)\\].*/\\1/p\' "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}" 2>/dev/null'
+end
+
+function __netmon_measures
+  if string match -q '*:*' -- (commandline -ct)
+    printf '%s\n' 
+  else
+    printf '%s\n' hits requests responses errors error_ratio request_bytes response_bytes message_bytes grpc_calls grpc_errors grpc_error_ratio request_messages response_messages messages resets packets bytes bits http_bytes http_bits http_ratio opened closed reset refused segments retransmitted retransmitted_ratio out_of_order duplicate_acks zero_window to_client to_server lost lost_ratio unanswered undecrypted goaways latency.p50 latency.p90 latency.p95 latency.p99 duration.p50 duration.p90 duration.p95 duration.p99 status.2xx status.3xx status.4xx status.5xx grpc_status.OK grpc_status.CANCELLED grpc_status.UNKNOWN grpc_status.INVALID_ARGUMENT grpc_status.DEADLINE_EXCEEDED grpc_status.NOT_FOUND grpc_status.ALREADY_EXISTS grpc_status.PERMISSION_DENIED grpc_status.RESOURCE_EXHAUSTED grpc_status.FAILED_PRECONDITION grpc_status.ABORTED grpc_status.OUT_OF_RANGE grpc_status.UNIMPLEMENTED grpc_status.INTERNAL grpc_status.UNAVAILABLE grpc_status.DATA_LOSS grpc_status.UNAUTHENTICATED
+  end
 end
 
 # End Custom Preamble
@@ -95,7 +111,7 @@ complete -c netmon -n _shtab_netmon_using -l response-timeout -x -d 'how long to
 complete -c netmon -n _shtab_netmon_using -l workers -x -d 'number of threads, or auto; counts do not depend on it [auto]'
 complete -c netmon -n _shtab_netmon_using -s t -l timeout -x -d 'stop after this long: 200, 200s, 5m, 1h'
 complete -c netmon -n _shtab_netmon_using -l user -x -d 'who to be once devices are open; default: who called sudo, or nobody'
-complete -c netmon -n _shtab_netmon_using -l where -x -d 'count and show only exchanges that match, such as host:api.* status:5xx'
+complete -c netmon -n _shtab_netmon_using -l where -xka "(__netmon_terms)" -d 'count and show only exchanges that match, such as host:api.* status:5xx'
 complete -c netmon -n _shtab_netmon_using -l interval -x -d 'length of an interval; each gives one snapshot [1]'
 complete -c netmon -n _shtab_netmon_using -l window -x -d 'time that the screen and the report cover [10]'
 complete -c netmon -n _shtab_netmon_using -l section-depth -x -d 'path segments that make a section [1]'
@@ -179,7 +195,7 @@ complete -c netmon -n '_shtab_netmon_using merge' -s q -l quiet -d 'do not tell 
 complete -c netmon -n '_shtab_netmon_using merge; and test $_shtab_netmon_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'NDJSON that netmon wrote, also .gz and .zst; - is stdin'
 complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -a diff -d 'say what changed, and how certain that is'
 complete -c netmon -n '_shtab_netmon_using diff' -s h -l help -d 'show this help message and exit'
-complete -c netmon -n '_shtab_netmon_using diff' -l fail-if -x -d 'exit with code 6 if a change fails this condition, see below; repeatable'
+complete -c netmon -n '_shtab_netmon_using diff' -l fail-if -xka "(__netmon_measures)" -d 'exit with code 6 if a change fails this condition, see below; repeatable'
 complete -c netmon -n '_shtab_netmon_using diff' -l strict -d 'fail a condition also if the data are too few to tell'
 complete -c netmon -n '_shtab_netmon_using diff' -l all -d 'list all figures, also those that may differ by chance'
 complete -c netmon -n '_shtab_netmon_using diff' -l json -d 'print the comparison as JSON'
@@ -187,7 +203,7 @@ complete -c netmon -n '_shtab_netmon_using diff' -s o -l output -xka "(__fish_co
 complete -c netmon -n '_shtab_netmon_using diff' -l force -d 'replace a file of -o that exists'
 complete -c netmon -n '_shtab_netmon_using diff' -l color -xka "auto always never" -d 'auto, always or never [auto]'
 complete -c netmon -n '_shtab_netmon_using diff' -s f -l filter -x -d 'capture only packets that match, as in tcpdump'
-complete -c netmon -n '_shtab_netmon_using diff' -l where -x -d 'count and show only exchanges that match, such as host:api.* status:5xx'
+complete -c netmon -n '_shtab_netmon_using diff' -l where -xka "(__netmon_terms)" -d 'count and show only exchanges that match, such as host:api.* status:5xx'
 complete -c netmon -n '_shtab_netmon_using diff' -l section-depth -x -d 'path segments that make a section [1]'
 complete -c netmon -n '_shtab_netmon_using diff' -l client-from -xka "X-Forwarded-For Forwarded X-Real-IP PROXY" -d 'where a proxy names its client: X-Forwarded-For, Forwarded, X-Real-IP or PROXY'
 complete -c netmon -n '_shtab_netmon_using diff' -l trusted-proxies -x -d 'proxies to trust: the client is the Nth entry from the right [1]'

@@ -35,7 +35,7 @@ _shtab_netmon_options=(
   "--workers[number of threads, or auto\; counts do not depend on it \[auto\]]:N:"
   {-t,--timeout}"[stop after this long\: 200, 200s, 5m, 1h]:DURATION:"
   "--user[who to be once devices are open\; default\: who called sudo, or nobody]:NAME:"
-  "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:"
+  "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:_netmon_terms"
   "--interval[length of an interval\; each gives one snapshot \[1\]]:DURATION:"
   "--window[time that the screen and the report cover \[10\]]:DURATION:"
   "--section-depth[path segments that make a section \[1\]]:N:"
@@ -114,7 +114,7 @@ _shtab_netmon_defaults_added=0
 
 _shtab_netmon_diff_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--fail-if[exit with code 6 if a change fails this condition, see below\; repeatable]:CONDITION:"
+  "*--fail-if[exit with code 6 if a change fails this condition, see below\; repeatable]:CONDITION:_netmon_measures"
   "--strict[fail a condition also if the data are too few to tell]"
   "--all[list all figures, also those that may differ by chance]"
   "--json[print the comparison as JSON]"
@@ -122,7 +122,7 @@ _shtab_netmon_diff_options=(
   "--force[replace a file of -o that exists]"
   "--color[auto, always or never \[auto\]]:WHEN:(auto always never)"
   {-f,--filter}"[capture only packets that match, as in tcpdump]:BPF:"
-  "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:"
+  "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:_netmon_terms"
   "--section-depth[path segments that make a section \[1\]]:N:"
   "--client-from[where a proxy names its client\: X-Forwarded-For, Forwarded, X-Real-IP or PROXY]:NAME:(X-Forwarded-For Forwarded X-Real-IP PROXY)"
   "--trusted-proxies[proxies to trust\: the client is the Nth entry from the right \[1\]]:N:"
@@ -192,6 +192,16 @@ _netmon_interfaces() {
   compadd -- ${(f)"$(netmon --list-interfaces 2>/dev/null | cut -d ' ' -f 1 | grep -Ev '^(bluetooth|nflog|nfqueue|dbus-|usbmon)')"}
 }
 
+_netmon_terms() {
+  if [[ $PREFIX == *:* ]]; then
+    compadd -- protocol:http1 protocol:http2 protocol:grpc protocol:websocket grpc:failed grpc:none grpc:OK grpc:CANCELLED grpc:UNKNOWN grpc:INVALID_ARGUMENT grpc:DEADLINE_EXCEEDED grpc:NOT_FOUND grpc:ALREADY_EXISTS grpc:PERMISSION_DENIED grpc:RESOURCE_EXHAUSTED grpc:FAILED_PRECONDITION grpc:ABORTED grpc:OUT_OF_RANGE grpc:UNIMPLEMENTED grpc:INTERNAL grpc:UNAVAILABLE grpc:DATA_LOSS grpc:UNAUTHENTICATED tls:yes tls:no method:GET method:POST method:PUT method:DELETE method:HEAD method:OPTIONS method:PATCH method:CONNECT status:none status:1xx status:2xx status:3xx status:4xx status:5xx
+  else
+    local -a fields=(host: section: path: method: status: client: server: interface: user_agent: process: container: pod: namespace: protocol: grpc: tls:)
+    compadd -S '' -- ${(M)fields:#*:}
+    compadd -- ${fields:#*:}
+  fi
+}
+
 _netmon_profiles() {
   local i file
   for ((i = 2; i < CURRENT; i++)); do
@@ -203,6 +213,16 @@ _netmon_profiles() {
   file=${(Q)file}
   local NETMON_CONFIG=${file:-$NETMON_CONFIG}
   compadd -- ${(f)"$(sed -n 's/^\[profile\.\([A-Za-z0-9_-]*\)\].*/\1/p' "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}" 2>/dev/null)"}
+}
+
+_netmon_measures() {
+  if [[ $PREFIX == *:* ]]; then
+    compadd -- ''
+  else
+    local -a fields=(hits requests responses errors error_ratio request_bytes response_bytes message_bytes grpc_calls grpc_errors grpc_error_ratio request_messages response_messages messages resets packets bytes bits http_bytes http_bits http_ratio opened closed reset refused segments retransmitted retransmitted_ratio out_of_order duplicate_acks zero_window to_client to_server lost lost_ratio unanswered undecrypted goaways latency.p50 latency.p90 latency.p95 latency.p99 duration.p50 duration.p90 duration.p95 duration.p99 status.2xx status.3xx status.4xx status.5xx grpc_status.OK grpc_status.CANCELLED grpc_status.UNKNOWN grpc_status.INVALID_ARGUMENT grpc_status.DEADLINE_EXCEEDED grpc_status.NOT_FOUND grpc_status.ALREADY_EXISTS grpc_status.PERMISSION_DENIED grpc_status.RESOURCE_EXHAUSTED grpc_status.FAILED_PRECONDITION grpc_status.ABORTED grpc_status.OUT_OF_RANGE grpc_status.UNIMPLEMENTED grpc_status.INTERNAL grpc_status.UNAVAILABLE grpc_status.DATA_LOSS grpc_status.UNAUTHENTICATED)
+    compadd -S '' -- ${(M)fields:#*:}
+    compadd -- ${fields:#*:}
+  fi
 }
 
 # End Custom Preamble
