@@ -2,7 +2,7 @@
 //! when a law is broken.
 
 #[path = "../tests/driver.rs"]
-mod driver;
+pub mod driver;
 
 use std::io::Cursor;
 use std::net::Ipv4Addr;
@@ -93,7 +93,7 @@ fn check_subsets(snapshot: &Snapshot) {
 }
 
 /// Sums are sums, and JSON says the same again.
-fn check(snapshot: &Snapshot) {
+pub fn check(snapshot: &Snapshot) {
     let mut total = Counts::default();
     for host in &snapshot.hosts {
         let mut sum = Counts::default();

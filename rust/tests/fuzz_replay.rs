@@ -5,8 +5,17 @@
 mod laws;
 #[path = "../fuzz/readers.rs"]
 mod readers;
+#[path = "../fuzz/script.rs"]
+mod script;
+#[path = "../fuzz/sealing.rs"]
+mod sealing;
+#[path = "../fuzz/secrets.rs"]
+mod secrets;
+mod wire;
 
 use std::path::Path;
+
+use laws::driver;
 
 /// Marsaglia's xorshift: the same sequence everywhere.
 struct Random(u64);
@@ -108,11 +117,22 @@ fn streams() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// An input, which is shown if a law panics.
+struct Input(Vec<u8>);
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("input: b\"{}\"", self.0.escape_ascii());
+        }
+    }
+}
+
 fn replay(seeds: &[Vec<u8>], mutations: usize, run: fn(&[u8])) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for seed in seeds {
-        run(seed);
-        (0..mutations).for_each(|_| run(&random.mutate(seed)));
+        let mutated = (0..mutations).map(|_| random.mutate(seed));
+        std::iter::once(seed.clone()).chain(mutated).map(Input).for_each(|input| run(&input.0));
     }
 }
 
@@ -167,6 +187,34 @@ fn damaged_frames_of_a_websocket_count_the_same_in_any_pieces() {
     let masked = b"\x81\x82abcdhi\x01\x80abcd\x80\xfe\x00\x02abcdhi\x88\x82abcd\x62\x8a".as_slice();
     let seeds = [(0, 1, frames), (0, 3, frames), (1, 2, masked), (1, 5, masked)];
     replay(&seeds.map(|(side, size, bytes)| [&[side, size], bytes].concat()), 3000, readers::websocket);
+}
+
+/// Scripts of every suite and handshake: with early data, another hello and late keys, and data in both directions.
+fn scripts() -> Vec<Vec<u8>> {
+    // Ten times the next part of the handshake, or data; a ticket or alert, new keys, and data again.
+    let talk: Vec<u8> =
+        (0..10).flat_map(|at| [at & 1 | 0x20, 40 + at]).chain([3, 1, 2, 0, 0, 90, 1, 91, 0x41, 99]).collect();
+    let harm: [&[u8]; 6] = [
+        &[],
+        &[4, 30, 0, 1, 0, 2, 5, 200, 1, 3, 1, 4],
+        &[6, 9, 0, 1, 0, 2, 8, 0, 0x48, 0, 0, 3, 0, 4],
+        &[10, 20, b'G', b'E', b'T', b' ', b'/', b' ', b'H', b'T', b'T', b'P', 0x0c, 1, 0x4c, 4, b'C', b'L', b'I', b'E'],
+        &[0x44, 20, 3, 0, 1, 50, 1, 51, 1, 52],
+        &[14, 255, 12, 0, 12, 0, 14, 255, 14, 255, 1, 9],
+    ];
+    let options = (0..8).chain((0..3).flat_map(|suite| [8, 16, 24, 40, 56].map(|option| suite | option)));
+    let with = |option: u8| {
+        let talk = &talk;
+        harm.into_iter().flat_map(move |harm| {
+            [(200, 0x80), (9, 0x40)].map(|(size, more)| [&[size, option | more], &talk[..], harm, &talk[6..]].concat())
+        })
+    };
+    options.flat_map(with).collect()
+}
+
+#[test]
+fn damaged_connections_of_tls_give_what_was_sealed_or_nothing() {
+    replay(&scripts(), 20, secrets::tls);
 }
 
 #[test]

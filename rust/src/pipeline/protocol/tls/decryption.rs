@@ -477,9 +477,7 @@ impl Decryption {
                     } else {
                         self.skip_early(crypt);
                     }
-                    if let Some(waiting) = &mut self.waiting {
-                        self.is_turn_of_client = std::mem::take(&mut waiting.for_server);
-                    }
+                    self.let_client_go_on();
                 }
             }
             handshake::END_OF_EARLY_DATA if is_client && stage == Stage::Early => {
@@ -503,9 +501,8 @@ impl Decryption {
             return Err(Stop::Closed(Closed::JoinedMidway));
         }
         if hello.is_retry() {
-            if self.early == Early::Offered {
-                self.early = Early::Rejected;
-            }
+            // RFC 8446 §4.2.10: a server that asks for another hello does not read early data.
+            self.reject_early();
             return Ok(());
         }
         let found =
@@ -518,9 +515,24 @@ impl Decryption {
             self.sides[self.client.reverse() as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);
             self.sides[self.client as usize].enter(of_client, None, &mut crypt.ciphers);
         } else {
-            self.early = Early::Absent;
+            self.reject_early();
         }
         Ok(())
+    }
+
+    /// Takes note, before there are keys, that the server does not read early data.
+    fn reject_early(&mut self) {
+        if self.early == Early::Offered {
+            self.early = Early::Rejected;
+            self.let_client_go_on();
+        }
+    }
+
+    /// Ends the wait of the client for what the server says about early data.
+    fn let_client_go_on(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            self.is_turn_of_client = std::mem::take(&mut waiting.for_server);
+        }
     }
 
     fn finished(&mut self, direction: Direction, ts: Timestamp, crypt: &mut Crypt) {

@@ -2,6 +2,7 @@
 //! What comes out is what was said, however the bytes are cut, and never anything else when some are missing.
 
 pub mod sealing;
+mod traces;
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -322,26 +323,34 @@ fn a_second_hello_and_new_keys_change_nothing() {
 
 #[test]
 fn early_data_counts_once_whether_the_server_takes_it_or_not() {
-    // OpenSSL reads early data once for each session, so the third connection is refused what the second one was not.
-    for (version, takes) in [("-tls1_3", true), ("-tls1_3", false), ("-tls1_2", false)] {
-        let folder = Folder::new(&format!("early {version} {takes}"));
+    // OpenSSL reads early data once for each session, so the third connection is refused what the second one was not. A
+    // server that asks for another hello reads no early data either.
+    const RETRY: &[&str] = &["-groups", "P-384"];
+    let table: [(&str, &[&str], bool); 4] =
+        [("-tls1_3", &[], true), ("-tls1_3", &[], false), ("-tls1_3", RETRY, false), ("-tls1_2", &[], false)];
+    for (version, groups, takes) in table {
+        let folder = Folder::new(&format!("early {version} {takes} {}", groups.len()));
         fs::write(folder.0.join("early"), ASKED).unwrap();
-        let of_server = [version, "-early_data"];
-        let server = Server::start(&folder, &of_server[..if version == "-tls1_3" { 2 } else { 1 }]);
-        listen(&folder, &server, &[version, "-sess_out", "session"], &["first\n"], 200);
+        let of_server: &[&str] = if version == "-tls1_3" { &["-early_data"] } else { &[] };
+        let server = Server::start(&folder, &[&[version], of_server, groups].concat());
+        let of_client: &[&str] = if groups.is_empty() { &[] } else { &["-groups", "X25519:P-384"] };
+        let words = |more: &[&'static str]| [&[version], of_client, more].concat();
+        listen(&folder, &server, &words(&["-sess_out", "session"]), &["first\n"], 200);
         let early: &[&str] = if version == "-tls1_3" { &["-early_data", "early"] } else { &[] };
-        let words = [&[version, "-sess_in", "session"][..], early].concat();
-        let mut heard = listen(&folder, &server, &words, &["again\n"], 100);
-        if version == "-tls1_3" && !takes {
-            heard = listen(&folder, &server, &words, &["again\n"], 100);
+        let again = words(&[&["-sess_in", "session"], early].concat());
+        let mut heard = listen(&folder, &server, &again, &["again\n"], 100);
+        if version == "-tls1_3" && groups.is_empty() && !takes {
+            heard = listen(&folder, &server, &again, &["again\n"], 100);
         }
+        let has_retry = heard.pieces.iter().any(|(_, bytes)| bytes.windows(4).any(|at| at == [0xcf, 0x21, 0xad, 0x74]));
+        assert_eq!(has_retry, !groups.is_empty());
         for size in [usize::MAX, 20] {
             for keys_after in [None, Some(3), Some(usize::MAX)] {
                 let said = Reading { size, keys_after, ..whole(&heard) }.said();
                 let want = if takes { [ASKED, b"again\n"].concat() } else { b"again\n".to_vec() };
-                assert_eq!(said.closed, [], "{version} {takes} {size} {keys_after:?}");
+                assert_eq!(said.closed, [], "{version} {groups:?} {takes} {size} {keys_after:?}");
                 let text = said.text(Direction::Up);
-                assert_eq!(text, want, "{version} {takes}: {}", text.escape_ascii());
+                assert_eq!(text, want, "{version} {groups:?} {takes}: {}", text.escape_ascii());
             }
         }
     }
