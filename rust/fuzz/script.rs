@@ -181,7 +181,7 @@ impl Script {
                 self.events.push(Event::Line(line));
             }
             7 => {
-                self.is_tidy &= self.lines.is_empty();
+                self.is_tidy &= self.lines.is_empty() && self.flights.is_empty();
                 self.events.push(Event::Passed(i64::from(amount) * 20_000_000));
             }
             _ => {}
@@ -201,7 +201,8 @@ impl Script {
             Flight::Early => {
                 self.sealers[0] = Some(self.sealer(EARLY, true));
                 self.say(0, number, 0);
-                self.sealed[0].iter_mut().for_each(|said| said.is_readable = self.accepts_early);
+                // Unless the server says that it takes them.
+                self.sealed[0].iter_mut().for_each(|said| said.is_readable = false);
             }
             Flight::Retry => {
                 self.put(1, plain(sealing::server_hello(&self.suite, true)));
@@ -209,6 +210,7 @@ impl Script {
                 self.put(0, plain(sealing::client_hello(false)));
             }
             Flight::Answer if is_new => {
+                self.sealed[0].iter_mut().for_each(|said| said.is_readable = self.accepts_early);
                 self.put(1, plain(sealing::server_hello(&self.suite, false)));
                 let told = [sealing::encrypted_extensions(self.accepts_early), sealing::finished()].concat();
                 self.sealers[1] = Some(self.sealer(SERVER_HANDSHAKE, false));

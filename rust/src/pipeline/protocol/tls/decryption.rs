@@ -301,7 +301,7 @@ impl Decryption {
 
     /// Gives up what has waited for too long.
     fn give_up_waiting(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
-        let is_early = self.side(self.client).stage == Stage::Early;
+        let is_early = self.early == Early::Offered || self.side(self.client).stage == Stage::Early;
         let waiting = self.waiting.as_ref();
         let can_go_on = waiting.is_some_and(|waiting| {
             !waiting.is_full && (waiting.for_server || waiting.for_key == Some(self.client)) && is_early
@@ -513,7 +513,9 @@ impl Decryption {
         if suite.is_tls13 {
             let of_client = if self.early == Early::Offered { Stage::Early } else { Stage::Handshake };
             self.sides[self.client.reverse() as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);
-            self.sides[self.client as usize].enter(of_client, None, &mut crypt.ciphers);
+            let side = &mut self.sides[self.client as usize];
+            side.enter(of_client, None, &mut crypt.ciphers);
+            side.may_not_open = self.early == Early::Rejected;
         } else {
             self.reject_early();
         }

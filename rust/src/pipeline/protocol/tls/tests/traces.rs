@@ -128,6 +128,27 @@ fn the_plaintext_is_that_of_the_rfc_however_the_records_are_cut() {
 }
 
 #[test]
+fn early_data_without_an_answer_is_given_up_and_not_called_a_matter_of_keys() {
+    let trace = &traces()[1];
+    let (early, data) = trace.said[0].split_at(6);
+    for (answers_after, want) in [(None, &b""[..]), (Some(5), &trace.said[0]), (Some(11), data)] {
+        let keys = Arc::new(Keys::default());
+        trace.heard.keylog.iter().for_each(|line| assert_eq!(keys.add_line(line.as_bytes()), Added::Secret));
+        let (mut crypt, mut said, mut tls) = (Crypt::new(keys), Said::default(), Decryption::new(Direction::Up));
+        for (at, (direction, bytes)) in trace.heard.pieces.iter().enumerate() {
+            // The hello and the early data come at once.
+            let Some(ts) = (if at < 2 { Some(0) } else { answers_after }) else { break };
+            let (seq, ts) = (SeqNumber(0), Timestamp(ts * SECOND));
+            let chunk = Chunk { skipped: 0, cut: false, bytes, seq, ack: None, start: false, ts };
+            tls.chunk(*direction, chunk, &mut crypt, &mut said);
+        }
+        tls.end(&mut crypt, &mut said);
+        assert_eq!((said.text(Direction::Up), said.closed), (want.to_vec(), vec![]), "{answers_after:?}");
+    }
+    assert_eq!(early, b"ABCDEF");
+}
+
+#[test]
 fn every_record_of_the_rfc_opens_and_the_handshake_is_authentic() {
     for trace in traces() {
         let found = trace.open();
