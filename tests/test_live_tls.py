@@ -1,6 +1,8 @@
 """TLS and HTTP/2 between real peers on a private network: with keys, counts are those of the server's access log."""
 
+import json
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -123,6 +125,80 @@ def test_many_streams_at_once_are_those_of_the_access_log(network, site, port, t
         total.statuses,
         total.latency.count,
     )
+
+
+def found(tree, wanted):
+    """All objects in what tshark tells as JSON that have a key which `wanted` admits, the outer ones first."""
+    if isinstance(tree, list):
+        for each in tree:
+            yield from found(each, wanted)
+    elif isinstance(tree, dict):
+        if any(wanted(key) for key in tree):
+            yield tree
+        for each in tree.values():
+            yield from found(each, wanted)
+
+
+def first(tree, key):
+    """The value of a key anywhere in `tree`; `None` if there is none."""
+    return next((each[key] for each in found(tree, lambda name: name == key)), None)
+
+
+def of_tshark(path, keys):
+    """(host, method, path, status) of each exchange that tshark finds with these keys, in the order of the requests."""
+    words = ["tshark", "-r", path, "-o", f"tls.keylog_file:{keys}", "-Y", "http or http2", "-J", "tcp http http2"]
+    words += ["-T", "json", "--no-duplicate-keys"]
+    words += [word for port in secure.PORTS.values() if port != 80 for word in ("-d", f"tcp.port=={port},tls")]
+    packets = json.loads(subprocess.run(words, capture_output=True, check=True, text=True).stdout)
+    asked, statuses = {}, {}
+    for packet in packets:
+        layers = packet["_source"]["layers"]
+        connection = first(layers, "tcp.stream")
+        for stream in found(layers.get("http2", []), lambda key: key == "http2.streamid"):
+            name = connection, stream["http2.streamid"]
+            if path := first(stream, "http2.headers.path"):
+                asked[name] = first(stream, "http2.headers.authority"), first(stream, "http2.headers.method"), path
+            elif status := first(stream, "http2.headers.status"):
+                statuses[name] = status
+        for message in found(layers.get("http", []), lambda key: key in ("http.host", "http.response.line")):
+            number = sum(of == connection for of, _ in (statuses if first(message, "http.response.code") else asked))
+            if status := first(message, "http.response.code"):
+                statuses[connection, number] = status
+            else:
+                target = first(message, "http.request.uri")
+                asked[connection, number] = message["http.host"], first(message, "http.request.method"), target
+    assert asked.keys() == statuses.keys()
+    # netmon tells neither the query nor the usual port.
+    return [
+        (host.removesuffix(":443"), method, target.partition("?")[0], int(statuses[name]))
+        for name, (host, method, target) in asked.items()
+    ]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+@pytest.mark.parametrize("port", ["http1", "http2"])
+@pytest.mark.parametrize("version", SUITES)
+def test_tshark_with_the_same_keys_finds_the_same_exchanges(network, site, version, port, tmp_path, monkeypatch):
+    keys = tmp_path / "client.keys"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+
+    def ask(client):
+        for host in secure.NAMES:
+            curl(client, *suite_options(version, SUITES[version][0]), port=port, host=host, paths=MIX)
+            curl(client, "--tls-max", version, "-d", "body", port=port, host=host, paths=("/up/load",))
+        url = f"https://{namespaces.SERVER}:{secure.PORTS[port]}"
+        client.run("curl", "-sSk", "--parallel", "--tls-max", version, "-o", "/dev/null", f"{url}/api/[1-40]")
+
+    total = recorded(network, tmp_path / "tls.pcap", site, ask, exchanges=True)
+    again = of_file(tmp_path / "tls.pcap", keylog=keys, exchanges=True)
+    truth = of_tshark(tmp_path / "tls.pcap", keys)
+    assert len(truth) == len(site.lines()) == 52
+    for counted in total, again:
+        exchanges = sorted(counted.exchanges, key=lambda exchange: exchange.ts)
+        told = [(one.host, one.method, one.path, one.status) for one in exchanges]
+        assert Counter(told) == Counter(truth)
+        # These come one after the other.
+        assert told[:12] == truth[:12]
 
 
 @pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])

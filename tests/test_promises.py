@@ -49,3 +49,12 @@ def test_every_promise_about_bad_weather_and_hostile_bytes_has_tests_that_exist(
     assert set(table) >= {*range(42, 55), *range(60, 69)}
     known = there()
     assert {row: sorted(tests - known) for row, tests in table.items() if tests - known or not tests} == {}
+
+
+def test_every_promise_about_http2_grpc_websocket_and_tls_has_tests_that_exist():
+    text = (ROOT / "docs" / "accuracy.md").read_text()
+    rows = re.findall(r"^\| H(\d+) \|.*\| (.*) \|$", text, re.M)
+    assert [int(row) for row, _ in rows] == list(range(1, 17))
+    known = there()
+    missing = {row: sorted(set(re.findall(r"`(\w+)`", tests)) - known) for row, tests in rows}
+    assert {row: tests for row, tests in missing.items() if tests} == {}

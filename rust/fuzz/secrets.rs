@@ -143,7 +143,7 @@ fn decryption(script: &Script) {
     let mut now = Timestamp(0);
     for event in &script.events {
         match event {
-            Event::Line(line) => drop(keys.add_line(line)),
+            Event::Line(line) => _ = keys.add_line(line),
             Event::Passed(nanos) => now = now.plus(*nanos),
             Event::Lost(side, count) => {
                 skipped[*side] += *count as u64;
@@ -191,7 +191,7 @@ fn pipeline(script: &Script, how: u8) {
     let mut late: Option<(usize, u32, &[u8])> = None;
     for event in &script.events {
         match event {
-            Event::Line(line) => drop(keys.add_line(line)),
+            Event::Line(line) => _ = keys.add_line(line),
             Event::Passed(nanos) => {
                 // What comes later than this is taken for lost.
                 if let Some((side, seq, bytes)) = late.take() {

@@ -106,6 +106,11 @@ impl Content {
             Self::Watched(watch) => watch.unwanted(),
         }
     }
+
+    /// True if the rest was given up, see [`Watch::is_lost`]; of messages of gRPC this is not told.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Watched(watch) if watch.is_lost())
+    }
 }
 
 /// Bytes of memory that the reader of a content may have beside it.

@@ -45,6 +45,10 @@ const UNANSWERED: i64 = 5 * SECOND;
 /// How often silent connections are looked for.
 const SWEEP: i64 = 5 * SECOND;
 
+/// How often they are looked for while there are too many. All connections are looked at, so this bounds the work for
+/// each packet of a flood.
+const HASTE: i64 = SECOND;
+
 /// The QUIC connections of a worker.
 #[derive(Debug)]
 pub struct Quic {
@@ -80,19 +84,19 @@ impl Quic {
     /// Takes a datagram. Returns whether it is QUIC.
     pub fn push(&mut self, udp: &Udp<'_>, sink: &mut impl Sink) -> bool {
         let is_https = [udp.key.low.port, udp.key.high.port].contains(&HTTPS);
-        // Most other datagrams are neither of a connection that is followed nor long enough for an `Initial` packet.
-        if self.flows.is_empty() && !is_https && !packet::may_begin(udp.payload) {
-            return false;
-        }
         if !self.flows.contains_key(&udp.key) {
+            // Most other datagrams are too short for an `Initial` packet.
+            if !is_https && !packet::may_begin(udp.payload) {
+                return false;
+            }
             let Some(flow) = begin(udp, is_https) else { return false };
-            if self.flows.len() >= self.most {
+            if self.flows.len() >= self.most && self.is_due(udp.ts, HASTE) {
                 self.sweep(udp.ts, UNANSWERED, sink);
             }
-            sink.note(Note::Protocol(Protocol::Quic));
             if self.flows.len() >= self.most {
                 return true;
             }
+            sink.note(Note::Protocol(Protocol::Quic));
             self.held += flow.held();
             self.flows.insert(udp.key, flow);
         }
@@ -115,7 +119,7 @@ impl Quic {
 
     /// Lets time pass: connections that have been silent for too long end.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        if !self.flows.is_empty() && (now < self.swept || now >= self.swept.plus(SWEEP)) {
+        if !self.flows.is_empty() && self.is_due(now, SWEEP) {
             self.sweep(now, IDLE, sink);
         }
     }
@@ -132,6 +136,11 @@ impl Quic {
         }
     }
 
+    /// True if silent connections were not looked for since `every` nanoseconds, or the clock was set back.
+    fn is_due(&self, now: Timestamp, every: i64) -> bool {
+        now < self.swept || now >= self.swept.plus(every)
+    }
+
     /// Ends all connections.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.list(self.now, sink);
@@ -144,6 +153,7 @@ impl Quic {
     /// Ends the connections that have been silent for too long, or for `unanswered` if nobody has answered.
     fn sweep(&mut self, now: Timestamp, unanswered: i64, sink: &mut impl Sink) {
         self.swept = now;
+        steps::add(self.flows.len());
         let mut freed = 0;
         self.flows.retain(|key, flow| {
             let patience = if flow.is_answered() { IDLE } else { unanswered };

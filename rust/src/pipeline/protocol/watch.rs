@@ -23,6 +23,11 @@ pub trait Watch: std::fmt::Debug + Send {
     fn skip(&mut self, count: Option<u64>);
     /// Returns how many of the following bytes it has no need to see.
     fn unwanted(&self) -> u64;
+    /// True if the rest was given up, because where its messages begin is not known any more. A reader that finds the
+    /// next message by itself never gives up.
+    fn is_lost(&self) -> bool {
+        false
+    }
 
     /// Takes the next bytes.
     fn take(&mut self, bytes: &[u8]) -> Seen {

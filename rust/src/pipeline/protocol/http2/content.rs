@@ -24,7 +24,8 @@ pub fn of_response(head: &Head) -> Option<Content> {
     Some(Content::of(kind))
 }
 
-/// The final response of a stream has begun with this head, behind this many holes.
+/// Chooses the reader for the content of a final response with this head. `holes` is the number of holes in its direction
+/// so far.
 pub fn answer<K>(stream: &mut Stream<K>, head: &Head, holes: u16) {
     let accepts = head.status.is_some_and(|status| (200..300).contains(&status));
     let content = match stream.protocol {
@@ -44,9 +45,11 @@ pub fn answer<K>(stream: &mut Stream<K>, head: &Head, holes: u16) {
     }
 }
 
-/// Lets the reader of a content take a part of it.
-pub fn read<K>(stream: &mut Stream<K>, side: usize, data: &Data<'_>, holes: u16) -> Seen {
+/// Lets the reader of a content take a part of it. Returns what that has shown, and whether the rest was given up now.
+/// `holes` is the number of holes in the direction so far.
+pub fn read<K>(stream: &mut Stream<K>, side: usize, data: &Data<'_>, holes: u16) -> (Seen, bool) {
     let content = &mut stream.contents[side];
+    let was_lost = content.is_lost();
     if stream.holes[side] != holes {
         stream.holes[side] = holes;
         content.skip(None);
@@ -54,7 +57,8 @@ pub fn read<K>(stream: &mut Stream<K>, side: usize, data: &Data<'_>, holes: u16)
     if data.skipped > 0 || data.is_vague {
         content.skip(Some(data.skipped).filter(|_| !data.is_vague));
     }
-    content.take(data.bytes)
+    let seen = content.take(data.bytes);
+    (seen, !was_lost && content.is_lost())
 }
 
 /// Reports what a content has shown.

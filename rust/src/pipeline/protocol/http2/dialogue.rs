@@ -87,9 +87,12 @@ impl<S: Sink> Handler for Turn<'_, S> {
         }
         let mut unwanted = u64::MAX;
         if !stream.contents[side].is_opaque() {
-            let seen = content::read(stream, side, data, holes);
+            let (seen, is_given_up) = content::read(stream, side, data, holes);
             unwanted = stream.contents[side].unwanted();
             content::tell(stream, is_client, seen, self.sink);
+            if is_given_up {
+                self.sink.note(Note::ParseError);
+            }
         }
         if data.ends_stream {
             if is_client {
@@ -101,9 +104,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         unwanted
     }
 
-    fn control(&mut self, control: Control<'_>, ts: Timestamp) {
+    fn control(&mut self, control: Control<'_>) {
         match control {
-            Control::Reset { stream, code } => self.reset(stream, code, ts),
+            Control::Reset { stream, code } => self.reset(stream, code),
             Control::Settings(settings) => self.settings(settings),
             Control::GoAway { last, code } => self.go_away(last, code),
         }
@@ -369,7 +372,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         }
     }
 
-    fn reset(&mut self, id: u32, code: u32, _ts: Timestamp) {
+    fn reset(&mut self, id: u32, code: u32) {
         let is_client = self.is_client();
         let Some(stream) = self.dialogue.streams.get_mut(id) else { return };
         let code = Code::Reset(ErrorCode::from_number(code));

@@ -80,7 +80,7 @@ pub trait Handler {
     /// A part of a DATA frame was seen. Returns how many of the following bytes of content it has no need to see.
     fn data(&mut self, data: &Data<'_>) -> u64;
     /// Another frame was seen.
-    fn control(&mut self, control: Control<'_>, ts: Timestamp);
+    fn control(&mut self, control: Control<'_>);
     /// An event happened.
     fn event(&mut self, event: Event);
     /// Returns whether a frame with this header may follow a hole, as far as the streams tell.

@@ -356,14 +356,14 @@ impl Reader {
             _ if is_torn => {}
             Kind::Reset => {
                 if let Some(code) = payload.first_chunk() {
-                    handler.control(Control::Reset { stream, code: u32::from_be_bytes(*code) }, ts);
+                    handler.control(Control::Reset { stream, code: u32::from_be_bytes(*code) });
                 }
             }
-            Kind::Settings => handler.control(Control::Settings(payload), ts),
+            Kind::Settings => handler.control(Control::Settings(payload)),
             Kind::GoAway => {
                 if let Some(([last, code], _)) = payload.as_chunks::<4>().0.split_first_chunk() {
                     let last = u32::from_be_bytes(*last) & (u32::MAX >> 1);
-                    handler.control(Control::GoAway { last, code: u32::from_be_bytes(*code) }, ts);
+                    handler.control(Control::GoAway { last, code: u32::from_be_bytes(*code) });
                 }
             }
             _ => {}

@@ -14,8 +14,10 @@ pub struct Dialogue<K> {
     pub streams: Streams<K>,
     /// Ticket of the newest request.
     pub ticket: Option<K>,
-    /// The first stream that the client could have opened before anyone's eyes, and the newest that it has opened.
+    /// The lowest number of a stream that the client was seen to open: 1 if the beginning was seen. Streams below it are
+    /// those of requests that were not seen.
     pub first: u32,
+    /// The highest number of a stream that the client was seen to open.
     pub newest: u32,
     /// Number of streams that were seen.
     pub seen: u32,

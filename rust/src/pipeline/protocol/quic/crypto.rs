@@ -62,7 +62,7 @@ impl CryptoStream {
         let (offset, rest) = varint(frame)?;
         let (length, rest) = varint(rest)?;
         let (bytes, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-        let offset = usize::try_from(offset).ok().filter(|offset| offset + bytes.len() <= MAX_STREAM)?;
+        let offset = usize::try_from(offset).ok().filter(|offset| offset.saturating_add(bytes.len()) <= MAX_STREAM)?;
         self.take(offset, bytes)?;
         Some(rest)
     }

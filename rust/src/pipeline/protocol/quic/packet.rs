@@ -16,6 +16,10 @@ const MAX_COALESCED: usize = 6;
 /// The least length of a datagram with an `Initial` packet of a client (RFC 9000 §14.1).
 const MIN_INITIAL: usize = 1200;
 
+/// The least length of a packet with a short header: its first byte, the four bytes of the longest packet number, behind
+/// which header protection takes its sample, and the sample (RFC 9001 §5.4.2).
+const MIN_SHORT: usize = 1 + 4 + 16;
+
 /// The kind of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -51,10 +55,10 @@ pub struct QuicPacket<'a> {
 }
 
 impl QuicPacket<'_> {
-    /// True if the packet is not obviously something else. The second bit is 1 in both versions (RFC 9000 §17.2, §17.3).
+    /// True if the packet is not obviously something else: not too short, and not with a connection id that is too long.
     pub fn is_plausible(&self) -> bool {
         match self.kind {
-            Kind::Short => self.bytes.len() >= 21,
+            Kind::Short => self.bytes.len() >= MIN_SHORT,
             _ => self.destination.len() <= MAX_ID,
         }
     }
@@ -91,6 +95,7 @@ impl<'a> Iterator for Packets<'a> {
         let bytes = std::mem::take(&mut self.rest);
         let &first = bytes.first()?;
         if first & 0x80 == 0 {
+            // The second bit is 1 in both versions (RFC 9000 §17.2, §17.3).
             let short = QuicPacket { kind: Kind::Short, version: 0, destination: &[], bytes, number_at: 0 };
             return (first & 0x40 != 0).then_some(short);
         }

@@ -197,9 +197,10 @@ impl Flow {
                     self.tell(&udp.key, hello.as_ref(), sink);
                 }
             }
-            // The client's last packet of the handshake comes before or with its first short header.
+            // The client's last packet of the handshake comes before or with its first short header. A hello of which
+            // something is missing by then stays incomplete.
             Kind::Short if self.shakes_hands => {
-                (self.is_over, self.answer, self.began_with) = (true, None, None);
+                (self.is_over, self.opening, self.answer, self.began_with) = (true, None, None, None);
                 let handshake = self.since_begin(udp.ts);
                 self.tell(&udp.key, None, sink);
                 sink.secured_times(&udp.key, None, handshake);

@@ -14,7 +14,7 @@ use crate::pipeline::flow::{Observed, Opening};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::protocol::tls::hello::of_message;
 use crate::pipeline::protocol::tls::hello::tests::hello as records;
-use crate::pipeline::steps::tests::are_in_proportion;
+use crate::pipeline::steps::tests::{are_in_proportion, taken};
 
 /// The connection id of the examples.
 pub const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
@@ -103,6 +103,7 @@ fn packets_of_servers_are_opened_as_in_the_examples() {
 pub struct Script {
     pub lines: Vec<String>,
     pub bytes: [u64; 2],
+    pub connections: u64,
 }
 
 impl Sink for Script {
@@ -136,6 +137,7 @@ impl Sink for Script {
     }
     fn note(&mut self, note: Note) {
         assert_eq!(note, Note::Protocol(Protocol::Quic));
+        self.connections += 1;
     }
 }
 
@@ -288,6 +290,32 @@ fn a_flood_of_connections_is_bounded() {
     }
     quic.finish(&mut script);
     assert_eq!((quic.flows.len(), quic.held), (0, 0));
+}
+
+#[test]
+fn a_connection_beyond_the_limit_costs_no_look_at_all_others_and_counts_as_none() {
+    let half = initial(V1, &ID, 0, &crypto(0, &message(None)[..500]), 1300);
+    let cost = |most: u16| {
+        let (mut quic, mut script) = (Quic { most: usize::from(most), ..Quic::default() }, Script::default());
+        let mut come = |first: u16, count: u16, milli| {
+            (first..=first + count).for_each(|at| _ = quic.push(&udp(at, 443, true, milli, &half), &mut script));
+        };
+        come(0, most, 0);
+        let steps = taken(|| come(60_000, 50, 10));
+        assert_eq!((quic.flows.len(), script.connections), (usize::from(most), u64::from(most)));
+        steps
+    };
+    assert_eq!(cost(10), cost(3000));
+}
+
+#[test]
+fn a_hello_that_is_incomplete_when_the_handshake_ends_is_not_kept() {
+    let half = initial(V1, &ID, 0, &crypto(0, &message(None)[..500]), 1300);
+    let (mut quic, mut script) = (Quic::default(), Script::default());
+    for (from_client, payload) in [(true, &half), (false, &long(2)), (true, &SHORT.to_vec())] {
+        quic.push(&udp(40_000, 443, from_client, 0, payload), &mut script);
+    }
+    assert_eq!((quic.held, &script.lines[..]), (0, &["- at 192.0.2.2:443".to_owned(), "handshake 0".to_owned()][..]));
 }
 
 #[test]

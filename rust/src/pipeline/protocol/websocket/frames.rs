@@ -80,11 +80,6 @@ impl Frames {
         self.state = State::Lost;
     }
 
-    /// True if the side was given up.
-    pub fn is_lost(&self) -> bool {
-        self.state == State::Lost
-    }
-
     /// True behind a close frame.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
@@ -187,6 +182,10 @@ impl Watch for Frames {
             State::Closed | State::Lost => u64::MAX,
             State::Header { .. } | State::Close { .. } => 0,
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.state == State::Lost
     }
 }
 

@@ -81,6 +81,29 @@ fn a_hole_inside_a_message_costs_only_bytes() {
 }
 
 #[test]
+fn a_side_of_a_websocket_that_is_given_up_is_noted_once() {
+    // The second frame from the server is lost together with the header of its DATA frame. On the other row it is one of a
+    // client, which no server sends.
+    let hidden = data(1, b"\x81\x01a", false);
+    let masked = data(1, b"\x81\x81abcda", false);
+    for (second, is_lost) in [(hidden, true), (masked, false)] {
+        let mut talk = open_websocket("200");
+        talk.down(data(1, b"\x81\x00", false));
+        talk.down(second);
+        talk.down(data(1, b"\x81\x00", false));
+        talk.down(data(1, b"\x81\x00", false));
+        talk.up(data(1, b"\x81\x80abcd", false));
+        let mut parts = parts(&talk.said);
+        let count = parts.len();
+        parts[count - 4].is_lost = is_lost;
+        let script = run(&parts, true);
+        let is_told = |line: &&String| line.contains("messages") || *line == "ParseError";
+        let told: Vec<_> = script.lines.iter().filter(is_told).collect();
+        assert_eq!(told, ["1 messages of 1 down", "ParseError", "1 messages of 1 up"], "{is_lost}");
+    }
+}
+
+#[test]
 fn server_sent_events_are_counted_as_they_pass() {
     for (more, want) in [(&[][..], 2), (&[("content-encoding", "gzip")], 0)] {
         let mut talk = Talk::begun();
