@@ -188,14 +188,15 @@ fn pipeline(script: &Script, how: u8) {
     pipeline.push(&wire.segment(&mut connection, wire::CLIENT, wire::SYN, b""));
     pipeline.push(&wire.segment(&mut connection, wire::SERVER, wire::SYN | wire::ACK, b""));
     let mut random = wire::Random(u64::from(how) + 1);
-    let mut late: Option<(usize, u32, &[u8])> = None;
+    // A segment that comes late acknowledges what it did when it was sent.
+    let mut late: Option<(wire::Connection, usize, u32, &[u8])> = None;
     for event in &script.events {
         match event {
             Event::Line(line) => _ = keys.add_line(line),
             Event::Passed(nanos) => {
                 // What comes later than this is taken for lost.
-                if let Some((side, seq, bytes)) = late.take() {
-                    pipeline.push(&wire.segment_at(&connection, side, seq, wire::ACK, bytes));
+                if let Some((then, side, seq, bytes)) = late.take() {
+                    pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
                 }
                 wire.now += nanos;
             }
@@ -205,20 +206,20 @@ fn pipeline(script: &Script, how: u8) {
                 connection.next[*side] = seq.wrapping_add(bytes.len() as u32);
                 let luck = if how < 128 { 0 } else { random.number() % 8 };
                 if luck == 1 && late.is_none() {
-                    late = Some((*side, seq, bytes));
+                    late = Some((connection, *side, seq, bytes));
                     continue;
                 }
                 for _ in 0..=usize::from(luck == 2) {
                     pipeline.push(&wire.segment_at(&connection, *side, seq, wire::ACK, bytes));
                 }
-                if let Some((side, seq, bytes)) = late.take_if(|_| luck > 4) {
-                    pipeline.push(&wire.segment_at(&connection, side, seq, wire::ACK, bytes));
+                if let Some((then, side, seq, bytes)) = late.take_if(|_| luck > 4) {
+                    pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
                 }
             }
         }
     }
-    if let Some((side, seq, bytes)) = late {
-        pipeline.push(&wire.segment_at(&connection, side, seq, wire::ACK, bytes));
+    if let Some((then, side, seq, bytes)) = late {
+        pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
     }
     for side in [wire::CLIENT, wire::SERVER] {
         pipeline.push(&wire.segment(&mut connection, side, wire::FIN | wire::ACK, b""));
