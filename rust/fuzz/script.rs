@@ -313,7 +313,6 @@ impl Script {
 
     /// The lines of the key log.
     fn key_lines(&self) -> Vec<Vec<u8>> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let is_wanted = |(number, _): &(u8, &str)| (*number == MASTER) != self.suite.is_tls13;
         let line = |(number, label): (u8, &str)| {
             format!("{label} {} {}", hex(&CLIENT_RANDOM), hex(&self.secret(number))).into_bytes()
@@ -343,3 +342,8 @@ const LABELS: [(u8, &str); 6] = [
     (CLIENT_TRAFFIC, "CLIENT_TRAFFIC_SECRET_0"),
     (SERVER_TRAFFIC, "SERVER_TRAFFIC_SECRET_0"),
 ];
+
+/// Hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+}

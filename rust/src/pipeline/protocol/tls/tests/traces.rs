@@ -31,6 +31,13 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    })
+}
+
 /// Length of the Finished at the end of handshake messages; 0 if there is none.
 fn finished_length(messages: &[u8]) -> usize {
     const LENGTH: usize = 36;
@@ -55,11 +62,8 @@ fn trace(lines: &'static str) -> Trace {
         }
     }
     // The random value of the client is behind the headers of its record and its message, and the version.
-    let random: String = trace.heard.pieces[0].1[11..43].iter().map(|byte| format!("{byte:02x}")).collect();
-    let line = |(label, secret): &(&str, Vec<u8>)| {
-        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{label} {random} {secret}")
-    };
+    let random = hex(&trace.heard.pieces[0].1[11..43]);
+    let line = |(label, secret): &(&str, Vec<u8>)| format!("{label} {random} {}", hex(secret));
     trace.heard.keylog = trace.secrets.iter().map(line).collect();
     trace
 }
