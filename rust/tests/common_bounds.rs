@@ -1,11 +1,13 @@
 //! What is limited for each connection is also limited for all of them together, since a stranger may open a million.
 
 mod driver;
+mod sealed;
 mod siege;
 mod wire;
 
+use sealed::Conversation;
 use siege::{MIB, Siege, is_inside, size};
-use wire::{CLIENT, Connection};
+use wire::{CLIENT, Connection, SERVER};
 
 /// Heads that never end, on more and more connections.
 #[test]
@@ -89,4 +91,49 @@ fn one_byte_segments_behind_holes_share_a_bounded_memory() {
     let snapshot = siege.close();
     assert_eq!(snapshot.capture.gaps, u64::from(n) * 1_000);
     assert_eq!(snapshot.capture.gap_bytes, u64::from(n) * 1_000);
+}
+
+/// Connections that are decrypted, idle, and each in the middle of a record.
+#[test]
+fn decrypted_connections_share_a_bounded_memory() {
+    if !is_inside("decrypted_connections_share_a_bounded_memory", 700 * MIB) {
+        return;
+    }
+    // The beginning of a record needs up to 16 KiB: without a common limit 400 MiB here, and at full size 2 GiB.
+    let n = size(100_000, 500_000);
+    let request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    let response = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let talk = Conversation::tls13().says(CLIENT, request).says(SERVER, response).says(SERVER, &[b'x'; 4096]);
+    let mut siege = Siege::with_keys(1_000, &talk.keylog);
+    let (body, said) = talk.said.split_last().unwrap();
+    siege.grows_by_connections_only(n, |siege, at| {
+        let mut connection = Connection::new(at).to_port(443);
+        siege.handshake(&mut connection);
+        said.iter().for_each(|(sender, bytes)| siege.say(&mut connection, *sender, bytes));
+        body.1[..4000].chunks(1440).for_each(|piece| siege.say(&mut connection, SERVER, piece));
+    });
+    assert_eq!(siege.close().counts.responses, u64::from(n));
+}
+
+#[test]
+fn tables_of_header_compression_share_a_bounded_memory() {
+    if !is_inside("tables_of_header_compression_share_a_bounded_memory", 700 * MIB) {
+        return;
+    }
+    // Each connection fills its table of 4 KiB: 195 MiB here, and at full size 1.9 GiB.
+    let n = size(50_000, 500_000);
+    // RFC 7541 §6.2.1: a literal field that enters the table, with the name of index 58, `user-agent`.
+    let field = |at: u8| [&[0x7a, 0x7f, 0xe9, 0x06][..], &[b'a' + at; 1000]].concat();
+    let block = [b"\x82\x86\x84\x01\x01a".to_vec(), field(0), field(1), field(2)].concat();
+    let length = (block.len() as u16).to_be_bytes();
+    let head = [&[0, length[0], length[1], 1, 5, 0, 0, 0, 1], &block[..]].concat();
+    let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", &head[..]].concat();
+    let mut siege = Siege::new(1_000);
+    siege.grows_by(1_400, n, |siege, at| {
+        let mut connection = Connection::new(at);
+        siege.handshake(&mut connection);
+        begin.chunks(1440).for_each(|piece| siege.say(&mut connection, CLIENT, piece));
+        siege.say(&mut connection, SERVER, b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x88");
+    });
+    assert_eq!(siege.close().counts.responses, u64::from(n));
 }

@@ -4,9 +4,11 @@
 #![allow(dead_code, reason = "each test that shares it uses a part")]
 
 use std::process::Command;
+use std::sync::Arc;
 
 use _core::pipeline::Settings;
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use _core::pipeline::protocol::tls::keys::Keys;
 use _core::pipeline::snapshot::{Counts, InterfaceState, Snapshot};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -67,6 +69,17 @@ impl Siege {
         Self { pipeline, wire, pushed: 0, before: resident() }
     }
 
+    /// As above, with the lines of a key log.
+    pub fn with_keys(step: i64, lines: &[String]) -> Self {
+        let keys = Keys::default();
+        lines.iter().for_each(|line| {
+            keys.add_line(line.as_bytes());
+        });
+        let mut siege = Self::new(step);
+        siege.pipeline = Driver::new(Settings { keys: Arc::new(keys), ..Settings::default() });
+        siege
+    }
+
     pub fn push(&mut self, make: impl FnOnce(&mut Wire) -> Packet<'_>) {
         self.pipeline.push(&make(&mut self.wire));
         self.pushed += 1;
@@ -102,7 +115,8 @@ impl Siege {
         self.grows_by(CONNECTION, n, action);
     }
 
-    fn grows_by(&mut self, each: usize, n: u32, mut action: impl FnMut(&mut Self, u32)) {
+    /// As above, where a connection costs `each` bytes.
+    pub fn grows_by(&mut self, each: usize, n: u32, mut action: impl FnMut(&mut Self, u32)) {
         const GRAIN: usize = 4 * MIB;
         (0..n / 2).for_each(|at| action(self, at));
         let halfway = self.grown();

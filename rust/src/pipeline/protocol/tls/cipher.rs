@@ -24,9 +24,11 @@ const EXPLICIT: usize = 8;
 /// Block of AES.
 const BLOCK: usize = 16;
 
-/// Room for what a cipher is made from: a secret of TLS 1.3; a key and an initialisation vector; or a key and that of a
-/// message authentication code.
-const MATERIAL: usize = 32 + 48;
+/// Room for what a cipher is made from: a secret of TLS 1.3; or a key and, behind it, an initialisation vector.
+const MATERIAL: usize = 48;
+
+/// Longest key of a message authentication code.
+const MAX_MAC: usize = 48;
 
 /// What the cipher of one direction is made from. It is wiped when it is dropped.
 pub struct Protection {
@@ -38,6 +40,8 @@ pub struct Protection {
     /// Length of the secret in TLS 1.3.
     length: u8,
     material: [u8; MATERIAL],
+    /// The key of the message authentication code; only CBC has one.
+    mac: Option<Box<Zeroizing<[u8; MAX_MAC]>>>,
 }
 
 impl std::fmt::Debug for Protection {
@@ -86,7 +90,7 @@ impl Protection {
             // Each record carries its own.
             Bulk::Aes128Cbc(_) | Bulk::Aes256Cbc(_) => 0,
         };
-        let mut block = Zeroizing::new([0; 2 * (MATERIAL + NONCE)]);
+        let mut block = Zeroizing::new([0; 2 * (32 + MAX_MAC + NONCE)]);
         let block = &mut block[..2 * (mac + key + iv)];
         prf(suite.hash, master.bytes(), "key expansion", [randoms.server, randoms.client], block);
         let own = |before: usize, length: usize| {
@@ -96,9 +100,11 @@ impl Protection {
         let mut this = Self::empty(suite, ciphers);
         this.encrypts_first = encrypts_first;
         this.material[..key].copy_from_slice(&block[own(mac, key)]);
-        this.material[32..][..mac].copy_from_slice(&block[own(0, mac)]);
-        if mac == 0 {
-            this.material[32..][..iv].copy_from_slice(&block[own(mac + key, iv)]);
+        this.material[32..][..iv].copy_from_slice(&block[own(mac + key, iv)]);
+        if mac > 0 {
+            let mut code = Box::new(Zeroizing::new([0; MAX_MAC]));
+            code[..mac].copy_from_slice(&block[own(0, mac)]);
+            this.mac = Some(code);
         }
         block.zeroize();
         this
@@ -106,7 +112,7 @@ impl Protection {
 
     fn empty(suite: &'static Suite, ciphers: &mut Ciphers) -> Self {
         ciphers.newest += 1;
-        Self { suite, id: ciphers.newest, encrypts_first: false, length: 0, material: [0; MATERIAL] }
+        Self { suite, id: ciphers.newest, encrypts_first: false, length: 0, material: [0; MATERIAL], mac: None }
     }
 
     /// The protection after a `KeyUpdate` (RFC 8446 §7.2).
@@ -173,7 +179,7 @@ impl Protection {
             Mac::Sha256 => hmac::HMAC_SHA256,
             Mac::Sha384 => hmac::HMAC_SHA384,
         };
-        let key = hmac::Key::new(algorithm, &self.material[32..][..length]);
+        let key = hmac::Key::new(algorithm, &self.mac.as_ref()?[..length]);
         let is_authentic = |prefix: [u8; 13], bytes: &[u8], code: &[u8]| {
             let mut context = hmac::Context::with_key(&key);
             context.update(&prefix);

@@ -95,21 +95,33 @@ pub struct Decryption {
     /// True if client data waited when the server decided about it.
     is_turn_of_client: bool,
     pub(super) suite: Option<&'static Suite>,
-    /// Random values of client and server, and the encrypt-then-MAC extension of TLS 1.2.
-    hellos: Box<Hellos>,
+    /// What the hellos have told; `None` before them, and once all keys are made of it.
+    hellos: Option<Box<Hellos>>,
     pub(super) sides: [Side; 2],
     waiting: Option<Box<Waiting>>,
     /// Bytes of records that may be opened by trial; see `search`.
     pub(super) credit: u32,
-    started: Option<Timestamp>,
-    handshake: Option<u64>,
+    handshake: Handshake,
 }
 
+/// How far the first handshake has come.
+#[derive(Clone, Copy, Debug)]
+enum Handshake {
+    Unseen,
+    /// The client has said hello.
+    Began(Timestamp),
+    /// It has taken this many nanoseconds.
+    Over(u64),
+}
+
+/// Random values of client and server, and the encrypt-then-MAC extension of TLS 1.2.
 #[derive(Debug, Default)]
 struct Hellos {
     client: ClientRandom,
     server: [u8; 32],
     encrypts_first: bool,
+    /// In which directions the keys of application data are made.
+    is_used: [bool; 2],
 }
 
 impl Decryption {
@@ -121,12 +133,11 @@ impl Decryption {
             early: Early::Absent,
             is_turn_of_client: false,
             suite: None,
-            hellos: Box::default(),
+            hellos: None,
             sides: Default::default(),
             waiting: None,
             credit: CREDIT,
-            started: None,
-            handshake: None,
+            handshake: Handshake::Unseen,
         }
     }
 
@@ -161,7 +172,7 @@ impl Decryption {
 
     /// What encloses the plaintext.
     pub fn cover(&self) -> Cover {
-        Cover::tls(self.handshake)
+        Cover::tls(if let Handshake::Over(took) = self.handshake { Some(took) } else { None })
     }
 
     /// Takes a chunk. Returns how many of the following bytes need not be seen.
@@ -332,7 +343,8 @@ impl Decryption {
 
     /// Why the secrets of the connection are missing.
     fn missing(&self, crypt: &Crypt) -> Closed {
-        if crypt.keys.find(&self.hellos.client).is_some() { Closed::LateKey } else { Closed::NoKey }
+        let secrets = self.hellos.as_ref().and_then(|hellos| crypt.keys.find(&hellos.client));
+        if secrets.is_some() { Closed::LateKey } else { Closed::NoKey }
     }
 
     /// Stops reading, and frees all buffers.
@@ -341,6 +353,7 @@ impl Decryption {
         for side in &mut self.sides {
             side.clear(&mut crypt.ciphers, &mut crypt.buffers);
         }
+        self.hellos = None;
         if !std::mem::replace(&mut self.is_closed, true) {
             out.closed(reason);
         }
@@ -429,20 +442,29 @@ impl Decryption {
     pub(super) fn derive(&self, direction: Direction, stage: Stage, crypt: &mut Crypt) -> Option<Protection> {
         let suite = self.suite?;
         let is_client = direction == self.client;
-        let secrets = crypt.keys.find(&self.hellos.client)?;
+        let hellos = self.hellos.as_ref()?;
+        let secrets = crypt.keys.find(&hellos.client)?;
         let secret = secrets.get(stage.label(suite, is_client)?)?;
         if suite.is_tls13 {
             return Some(Protection::tls13(suite, secret, &mut crypt.ciphers));
         }
-        let randoms = Randoms { client: &self.hellos.client, server: &self.hellos.server };
-        Some(Protection::tls12(suite, secret, &randoms, is_client, self.hellos.encrypts_first, &mut crypt.ciphers))
+        let randoms = Randoms { client: &hellos.client, server: &hellos.server };
+        Some(Protection::tls12(suite, secret, &randoms, is_client, hellos.encrypts_first, &mut crypt.ciphers))
     }
 
     /// Makes sure that the keys of the current stage are there.
     pub(super) fn ensure(&mut self, direction: Direction, crypt: &mut Crypt) -> Result<(), Stop> {
-        if self.side(direction).protection.is_none() {
-            let found = self.derive(direction, self.side(direction).stage, crypt);
-            self.sides[direction as usize].protection = Some(found.ok_or(Stop::Key)?);
+        let Side { stage, protection, .. } = self.side(direction);
+        if protection.is_some() {
+            return Ok(());
+        }
+        let (stage, found) = (*stage, self.derive(direction, *stage, crypt));
+        self.sides[direction as usize].protection = Some(found.ok_or(Stop::Key)?);
+        if stage == Stage::Application {
+            self.hellos.take_if(|hellos| {
+                hellos.is_used[direction as usize] = true;
+                hellos.is_used == [true; 2]
+            });
         }
         Ok(())
     }
@@ -460,11 +482,13 @@ impl Decryption {
         match message.kind {
             handshake::CLIENT_HELLO if is_client => {
                 let hello = ClientHello::read(&message.body).ok_or(Stop::Closed(Closed::Damaged))?;
-                self.hellos.client = hello.random;
+                self.hellos = Some(Box::new(Hellos { client: hello.random, ..Hellos::default() }));
                 if self.early == Early::Absent && hello.offers_early {
                     self.early = Early::Offered;
                 }
-                self.started.get_or_insert(ts);
+                if let Handshake::Unseen = self.handshake {
+                    self.handshake = Handshake::Began(ts);
+                }
             }
             handshake::CLIENT_HELLO => return Err(Stop::Closed(Closed::JoinedMidway)),
             handshake::SERVER_HELLO if is_client => return Err(Stop::Closed(Closed::JoinedMidway)),
@@ -497,9 +521,7 @@ impl Decryption {
 
     fn server_hello(&mut self, body: &[u8], crypt: &mut Crypt) -> Result<(), Stop> {
         let hello = ServerHello::read(body).ok_or(Stop::Closed(Closed::Damaged))?;
-        if self.started.is_none() {
-            return Err(Stop::Closed(Closed::JoinedMidway));
-        }
+        let Some(hellos) = &mut self.hellos else { return Err(Stop::Closed(Closed::JoinedMidway)) };
         if hello.is_retry() {
             // RFC 8446 §4.2.10: a server that asks for another hello does not read early data.
             self.reject_early();
@@ -508,8 +530,7 @@ impl Decryption {
         let found =
             suite::find(hello.suite).filter(|suite| hello.version == if suite.is_tls13 { 0x304 } else { 0x303 });
         let suite = found.ok_or(Stop::Closed(Closed::UnknownSuite))?;
-        (self.suite, self.hellos.server, self.hellos.encrypts_first) =
-            (Some(suite), hello.random, hello.encrypts_first);
+        (self.suite, hellos.server, hellos.encrypts_first) = (Some(suite), hello.random, hello.encrypts_first);
         if suite.is_tls13 {
             let of_client = if self.early == Early::Offered { Stage::Early } else { Stage::Handshake };
             self.sides[self.client.reverse() as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);
@@ -542,8 +563,14 @@ impl Decryption {
         if is_tls13 && self.side(direction).stage == Stage::Handshake {
             self.sides[direction as usize].enter(Stage::Application, None, &mut crypt.ciphers);
         }
-        if self.handshake.is_none() && self.sides.iter().all(|side| side.stage == Stage::Application) {
-            self.handshake = self.started.map(|started| ts.since(started));
+        if let Handshake::Began(began) = self.handshake
+            && self.sides.iter().all(|side| side.stage == Stage::Application)
+        {
+            self.handshake = Handshake::Over(ts.since(began));
+            // A side may have nothing to say for long. If its secret is known, the hellos are not needed any more.
+            for direction in [Direction::Up, Direction::Down] {
+                let _ = self.ensure(direction, crypt);
+            }
         }
     }
 }

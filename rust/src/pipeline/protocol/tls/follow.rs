@@ -130,13 +130,15 @@ impl Decryption {
         ts: Timestamp,
         crypt: &mut Crypt,
     ) -> Result<(), Stop> {
-        let stage = self.sides[direction as usize].stage;
-        while let Some(message) = self.sides[direction as usize].messages.next(&mut bytes) {
+        let at = direction as usize;
+        let stage = self.sides[at].stage;
+        while let Some(message) = self.sides[at].messages.get_or_insert_default().next(&mut bytes) {
             self.message(direction, &message, ts, crypt)?;
-            if self.sides[direction as usize].stage != stage {
+            if self.sides[at].stage != stage {
                 break;
             }
         }
+        self.sides[at].messages.take_if(|messages| messages.is_between());
         Ok(())
     }
 }

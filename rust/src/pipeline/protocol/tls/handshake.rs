@@ -68,9 +68,9 @@ impl Messages {
         }
     }
 
-    /// Forgets the current message.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// True if no message has begun.
+    pub fn is_between(&self) -> bool {
+        self.seen == 0
     }
 }
 

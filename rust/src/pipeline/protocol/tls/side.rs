@@ -50,7 +50,8 @@ pub struct Side {
     /// Sequence number of the next record.
     pub seq: u64,
     pub records: Records,
-    pub messages: Messages,
+    /// The handshake message that has begun, if one has.
+    pub messages: Option<Box<Messages>>,
     /// Set while the next record is looked for behind a hole: bytes that are missing since the last known boundary.
     pub lost: Option<u64>,
     /// Bytes of plaintext that are missing before the next, see [`Chunk::skipped`].
@@ -72,7 +73,7 @@ pub struct Side {
 impl Side {
     /// Bytes of buffers.
     pub fn held(&self) -> usize {
-        self.records.partial.capacity() + self.messages.held()
+        self.records.partial.capacity() + self.messages.as_ref().map_or(0, |messages| messages.held())
     }
 
     /// True if no byte was seen.
@@ -84,7 +85,7 @@ impl Side {
     pub fn enter(&mut self, stage: Stage, protection: Option<Protection>, ciphers: &mut Ciphers) {
         self.stage = stage;
         self.protect(protection, ciphers);
-        self.messages.clear();
+        self.messages = None;
     }
 
     /// Changes the keys.
@@ -137,6 +138,6 @@ impl Side {
     pub fn clear(&mut self, ciphers: &mut Ciphers, buffers: &mut Buffers) {
         self.protect(None, ciphers);
         self.records.clear(buffers);
-        self.messages.clear();
+        self.messages = None;
     }
 }
