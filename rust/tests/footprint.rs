@@ -19,10 +19,10 @@ fn idle_connections() -> u32 {
 const BYTES_PER_CONNECTION: usize = 310;
 
 /// Bytes more that a TLS connection may take until its handshake is over.
-const BYTES_OF_TLS: usize = 300;
+const BYTES_OF_TLS: usize = 320;
 
 /// Bytes more that a TLS connection may take while it is decrypted.
-const BYTES_OF_DECRYPTION: usize = 600;
+const BYTES_OF_DECRYPTION: usize = 660;
 
 /// Bytes more that a connection with HTTP/2 may take, beside the tables of its header compression.
 const BYTES_OF_HTTP2: usize = 1024;

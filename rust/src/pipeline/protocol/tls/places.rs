@@ -9,7 +9,7 @@ use crate::pipeline::decode::SeqNumber;
 
 /// How many ends of records are remembered: that of the newest acknowledgement, and the newest ones. Between them, places
 /// are accurate to some bytes.
-const REMEMBERED: usize = 4;
+const REMEMBERED: usize = 6;
 
 /// The end of a record in the ciphertext, and in the plaintext.
 #[derive(Clone, Copy, Debug, Default)]
