@@ -502,6 +502,9 @@ impl Decryption {
                         self.skip_early(crypt);
                     }
                     self.let_client_go_on();
+                } else if self.early == Early::Rejected && told.accepts_early {
+                    // The early data was given up before the server answered.
+                    self.sides[self.client as usize].lose_unknown();
                 }
             }
             handshake::END_OF_EARLY_DATA if is_client && stage == Stage::Early => {
