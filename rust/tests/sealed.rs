@@ -1,6 +1,8 @@
 //! Connections of TLS that a test seals itself, with secrets of its own. All have the same secrets, so what one of them
 //! says can be said on any number of them.
 
+#![allow(dead_code, reason = "each test that shares it uses a part")]
+
 use std::iter::zip;
 
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
