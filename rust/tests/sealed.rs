@@ -130,7 +130,7 @@ fn sign(secret: &[u8], bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
