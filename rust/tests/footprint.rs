@@ -19,7 +19,7 @@ fn idle_connections() -> u32 {
 const BYTES_PER_CONNECTION: usize = 310;
 
 /// Bytes more that a TLS connection may take until its handshake is over.
-const BYTES_OF_TLS: usize = 320;
+const BYTES_OF_TLS: usize = 300;
 
 /// Bytes more that a TLS connection may take while it is decrypted.
 const BYTES_OF_DECRYPTION: usize = 660;
