@@ -186,13 +186,14 @@ impl Servers {
         self.rows.iter_mut().for_each(|row| row.users = 0);
     }
 
-    /// Returns the rows of the interval that began at `start`, sorted by name. Rows that no connection uses any more are
-    /// given up.
+    /// Returns the rows of the interval that began at `start`, sorted by name, with those that have open connections and
+    /// nothing to show. Rows that no connection uses any more are given up.
     pub fn take(&mut self, start: Timestamp) -> Vec<Server> {
         let mut taken = Vec::new();
         for (at, ServerRow { server, users, before, is_active }) in (0..).zip(&mut self.rows) {
             let open_before = Before { at: start, value: u64::from(std::mem::replace(before, *users)) };
-            if std::mem::take(is_active) || server.weight() > 0 {
+            server.speaks = std::mem::take(is_active);
+            if server.is_shown() || open_before.value > 0 {
                 server.open_before = open_before;
                 let empty = Server { name: server.name.clone(), ..Server::default() };
                 taken.push(std::mem::replace(server, empty));
@@ -371,10 +372,10 @@ mod tests {
         begin(&mut servers, 1, Some("a.example"));
         servers.decrypt(&key(1));
         servers.take(Timestamp(0));
-        assert_eq!(servers.take(Timestamp(1)), [], "it was silent");
+        assert!(!servers.take(Timestamp(1))[0].is_shown(), "it was silent");
         servers.bytes(&key(1), false, 1000);
-        let rows = servers.take(Timestamp(2));
-        assert_eq!((rows[0].open_before.value, rows[0].bytes()), (1, 0));
+        let row = &servers.take(Timestamp(2))[0];
+        assert_eq!((row.is_shown(), row.open_before.value, row.bytes()), (true, 1, 0));
     }
 
     #[test]
@@ -382,12 +383,13 @@ mod tests {
         let mut servers = Servers::default();
         begin(&mut servers, 1, Some("a.example"));
         servers.take(Timestamp(0));
-        assert!(servers.take(Timestamp(1)).is_empty(), "nothing was counted");
+        assert!(!servers.take(Timestamp(1))[0].is_shown(), "nothing was counted");
         servers.close(&key(1), Closed::NoKey);
         servers.bytes(&key(1), true, 5);
         assert_eq!(servers.take(Timestamp(2))[0].connections, 0, "the connection began in an earlier interval");
         servers.end(&key(1));
         servers.take(Timestamp(3));
+        assert!(servers.take(Timestamp(3)).is_empty(), "no connection uses it");
         begin(&mut servers, 2, Some("b.example"));
         begin(&mut servers, 3, Some("c.example"));
         let rows = servers.take(Timestamp(4));

@@ -195,6 +195,7 @@ fields!(Server {
     cipher_suites,
     round_trip,
     handshake,
+    speaks,
 });
 fields!(SubsetRow { name, counts });
 fields!(Subset { text, per, rows } |subset: &Subset| is_table(&subset.rows));

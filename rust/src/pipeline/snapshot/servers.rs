@@ -49,6 +49,9 @@ pub struct Server {
     pub round_trip: Histogram,
     /// Time from the client's hello to its Finished.
     pub handshake: Histogram,
+    /// True if a decrypted connection had bytes. It is not kept: see [`Self::is_shown`].
+    #[serde(skip)]
+    pub speaks: bool,
 }
 
 impl Server {
@@ -60,6 +63,12 @@ impl Server {
     /// Bytes in both directions.
     pub fn bytes(&self) -> u64 {
         self.bytes_to_server.saturating_add(self.bytes_to_client)
+    }
+
+    /// True if the row is shown: something was counted, or a decrypted connection spoke. A worker passes on the others as
+    /// well, because their connections may be open beside those of another worker.
+    pub fn is_shown(&self) -> bool {
+        self.speaks || self.weight() > 0
     }
 
     /// Number of everything that was counted; 0 if nothing was.
@@ -107,6 +116,7 @@ impl Row for Server {
             *mine = mine.saturating_add(theirs);
         }
         self.open_before.merge(&other.open_before);
+        self.speaks |= other.speaks;
         self.undecrypted.merge(&other.undecrypted);
         self.tls_versions.merge(&other.tls_versions);
         self.cipher_suites.merge(&other.cipher_suites);
