@@ -61,7 +61,8 @@ def test_a_namespace_is_captured_in_whatever_names_it(network, sleeper, how, wor
 
 def test_both_ends_of_a_link_in_two_namespaces_count_once(network):
     server, client = network
-    with Watch(Here(), ["s0", "c0"], netns=[server.name, client.name]) as watch:
+    # Packets of neighbour discovery may come between the beginnings of both captures, so they are left out.
+    with Watch(Here(), ["s0", "c0"], netns=[server.name, client.name], filter="tcp") as watch:
         assert sorted(watch.monitor.interfaces) == sorted([f"{server.name}:s0", f"{client.name}:c0"])
         ask(client, "c0", "twice.example", count=4)
         watch.until_host("twice.example")
@@ -69,8 +70,7 @@ def test_both_ends_of_a_link_in_two_namespaces_count_once(network):
         total = watch.total()
     assert (total.requests, total.responses) == (4, 4)
     assert total.capture.copies > 20
-    packets = [one.packets for one in total.interfaces]
-    assert packets[0] == packets[1]
+    assert [one.packets for one in total.interfaces] == [32, 32], "eight segments of each connection"
 
 
 def test_interfaces_of_one_name_in_several_namespaces_are_several(network):

@@ -1,6 +1,7 @@
 //! What is decided of an interval as a whole, once the parts of all workers are merged.
 //!
-//! A host's exchanges and its connections may belong to different workers, so a worker decides neither alone.
+//! The exchanges of a host and its connections may belong to different workers, and so may the connections to a server. So
+//! no worker knows alone which hosts, servers and slowest exchanges are shown.
 
 use std::collections::HashSet;
 use std::sync::Arc;

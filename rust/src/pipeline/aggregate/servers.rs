@@ -20,7 +20,7 @@ pub struct Servers {
     /// Rows that are not in use.
     free: Vec<u32>,
     by_name: std::collections::HashMap<Arc<str>, u32>,
-    /// By the hash of their key, which takes a fifth of its memory.
+    /// By the hash of their key, which takes a fifth of the key's memory.
     connections: HashMap<u64, Place>,
     /// Senders choose the keys, so the hash has a random seed.
     hasher: foldhash::fast::RandomState,
@@ -68,14 +68,15 @@ impl Servers {
     /// Counts a connection. Returns its name if the client gave one, `None` if not or if the connection is known.
     /// `most` limits the number of rows.
     pub fn begin(&mut self, secured: &Secured<'_>, most: usize) -> Option<Arc<str>> {
-        if self.connections.contains_key(&self.hash(secured.sides.connection)) {
+        let hash = self.hash(secured.sides.connection);
+        if self.connections.contains_key(&hash) {
             return None;
         }
         let name = name_of(secured.name.filter(|name| !name.is_empty()), secured.sides.server());
         let row = self.row(&name, most);
         let is_closed = secured.protocol == Protocol::Quic || secured.closed.is_some();
         let state = if is_closed { State::Closed } else { State::Undecided([0; 2]) };
-        self.connections.insert(self.hash(secured.sides.connection), Place { row, state });
+        self.connections.insert(hash, Place { row, state });
         let ServerRow { server, users, .. } = &mut self.rows[row as usize];
         *users += 1;
         server.connections += 1;
@@ -102,7 +103,8 @@ impl Servers {
         if self.connections.is_empty() {
             return;
         }
-        let Some(Place { row, state }) = self.connections.get_mut(&self.hasher.hash_one(connection)) else { return };
+        let hash = self.hash(connection);
+        let Some(Place { row, state }) = self.connections.get_mut(&hash) else { return };
         let side = usize::from(!to_server);
         let mut counted = [0; 2];
         counted[side] = bytes;
@@ -131,7 +133,8 @@ impl Servers {
 
     /// From now on, the connection is decrypted.
     pub fn decrypt(&mut self, connection: &FlowKey) {
-        let Some(place) = self.connections.get_mut(&self.hasher.hash_one(connection)) else { return };
+        let hash = self.hash(connection);
+        let Some(place) = self.connections.get_mut(&hash) else { return };
         let server = &mut self.rows[place.row as usize].server;
         match std::mem::replace(&mut place.state, State::Decrypted) {
             State::Undecided(waiting) => {
@@ -146,7 +149,8 @@ impl Servers {
 
     /// The connection, or the rest of it, stays encrypted.
     pub fn close(&mut self, connection: &FlowKey, why: Closed) {
-        let Some(Place { row, state }) = self.connections.get_mut(&self.hasher.hash_one(connection)) else { return };
+        let hash = self.hash(connection);
+        let Some(Place { row, state }) = self.connections.get_mut(&hash) else { return };
         let row = &mut self.rows[*row as usize];
         row.server.undecrypted.add(why, 1);
         if let State::Undecided(waiting) = *state {

@@ -49,7 +49,8 @@ pub struct Server {
     pub round_trip: Histogram,
     /// Time from the client's hello to its Finished.
     pub handshake: Histogram,
-    /// True if a decrypted connection had bytes. It is not kept: see [`Self::is_shown`].
+    /// True if a decrypted connection had bytes. It is false once the parts of all workers are merged: see
+    /// [`Self::is_shown`].
     #[serde(skip)]
     pub speaks: bool,
 }
