@@ -1,8 +1,11 @@
 //! Laws of the readers that take bytes in any pieces: of header blocks, and of what streams inside connections.
 
-use _core::pipeline::protocol::http2::hpack::{Decoder, Field, IsRead};
+use _core::pipeline::protocol::http2::hpack::{Decoder, Field};
 use _core::pipeline::protocol::watch::{Seen, Watch};
 use _core::pipeline::protocol::websocket::frames::Frames;
+
+/// Returns whether the value of the field with this name is read.
+type IsRead = fn(name: &[u8]) -> bool;
 
 type Told = Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>;
 

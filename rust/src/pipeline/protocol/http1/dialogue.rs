@@ -371,7 +371,15 @@ impl<'a, S: Sink> Turn<'a, S> {
 
     /// Takes note that the current message makes `client` the direction of the client. Returns false if an earlier
     /// message has shown the opposite.
+    #[inline]
     fn agree(&mut self, client: Direction) -> bool {
+        // Nearly all messages are not the first ones of their connection.
+        let Dialogue { protocol, client: known, .. } = *self.dialogue;
+        protocol == Some(Protocol::Http1) && known == Some(client) || self.meet(client)
+    }
+
+    /// As [`Self::agree`], for a message that may be the first one of its connection.
+    fn meet(&mut self, client: Direction) -> bool {
         let protocol = self.dialogue.protocol;
         match protocol {
             None | Some(Protocol::Other) => self.sink.note(Note::Protocol(Protocol::Http1)),
@@ -480,7 +488,9 @@ impl<'a, S: Sink> Turn<'a, S> {
 
     /// Ends the newest request before `mark`.
     fn end_request(&mut self, mark: Mark) {
-        self.dialogue.asking = None;
+        if self.dialogue.asking.is_some() {
+            self.dialogue.asking = None;
+        }
         if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
             (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
         }

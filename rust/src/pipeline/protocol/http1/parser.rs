@@ -508,7 +508,19 @@ impl Parser {
         next
     }
 
+    #[inline]
     fn enter(&mut self, next: Next, ts: Timestamp, handler: &mut impl Handler) {
+        if let Next::Body { framing, doubt, expects } = next
+            && let Some(body) = Body::new(framing)
+        {
+            self.state = State::Body { body, doubt, expects };
+        } else {
+            self.enter_next(next, ts, handler);
+        }
+    }
+
+    /// Goes on behind a message that has no body.
+    fn enter_next(&mut self, next: Next, ts: Timestamp, handler: &mut impl Handler) {
         match next {
             Next::Message => self.end(ts, handler),
             Next::Tunnel => {
@@ -519,11 +531,7 @@ impl Parser {
                 self.end(ts, handler);
                 self.restart();
             }
-            Next::Body { framing, doubt, expects } => {
-                if let Some(body) = Body::new(framing) {
-                    self.state = State::Body { body, doubt, expects };
-                    return;
-                }
+            Next::Body { framing, .. } => {
                 self.end(ts, handler);
                 if framing == Framing::Unknown {
                     self.state = State::Lost { behind_hole: false };

@@ -429,11 +429,16 @@ impl<'a, S: Sink> Turn<'a, S> {
 
     /// Ends a stream, and reports its exchange.
     fn end(&mut self, id: u32) {
-        let Some(stream) = self.dialogue.streams.remove(id).filter(|stream| stream.has_request) else { return };
-        if stream.answer.is_none() {
-            self.sink.note(Note::Unanswered);
-        }
-        tell(self.flow, self.dialogue.client, &stream, self.sink);
+        let Self { flow, dialogue: Dialogue { client, streams, .. }, sink, .. } = self;
+        streams.end(id, |stream| {
+            if !stream.has_request {
+                return;
+            }
+            if stream.answer.is_none() {
+                sink.note(Note::Unanswered);
+            }
+            tell(flow, *client, stream, *sink);
+        });
     }
 }
 

@@ -49,9 +49,6 @@ enum Text<'a> {
     Unread,
 }
 
-/// Returns whether the value of the field with this name is read. What it returns never changes.
-pub type IsRead = fn(name: &[u8]) -> bool;
-
 impl Decoder {
     /// A direction that is seen from its beginning.
     #[allow(clippy::new_without_default, reason = "a connection may as well be joined")]
@@ -81,10 +78,16 @@ impl Decoder {
         self.table.held()
     }
 
-    /// Decodes a complete header block, and calls `take` for each field; values that are not read are missing. Behind a
-    /// malformed field nothing is read, and the table is lost.
+    /// Decodes a complete header block, and calls `take` for each field; values that are not read are missing. `is_read`
+    /// tells whether the value of the field with a name is read, and never changes its mind. Behind a malformed field nothing
+    /// is read, and the table is lost.
     #[inline]
-    pub fn block(&mut self, bytes: &[u8], is_read: IsRead, take: &mut impl FnMut(Field<'_>)) -> Result<(), Broken> {
+    pub fn block(
+        &mut self,
+        bytes: &[u8],
+        is_read: impl Fn(&[u8]) -> bool + Copy,
+        take: &mut impl FnMut(Field<'_>),
+    ) -> Result<(), Broken> {
         let read = self.fields(bytes, is_read, take);
         if read.is_err() {
             self.lost();
@@ -92,7 +95,12 @@ impl Decoder {
         read
     }
 
-    fn fields(&mut self, bytes: &[u8], is_read: IsRead, take: &mut impl FnMut(Field<'_>)) -> Result<(), Broken> {
+    fn fields(
+        &mut self,
+        bytes: &[u8],
+        is_read: impl Fn(&[u8]) -> bool + Copy,
+        take: &mut impl FnMut(Field<'_>),
+    ) -> Result<(), Broken> {
         let (mut rest, mut is_first, mut list) = (bytes, true, 0);
         let mut take = |field: Field<'_>| {
             list += [field.name, field.value]
@@ -134,11 +142,23 @@ impl Decoder {
         bytes: &'a [u8],
         prefix: u32,
         is_inserted: bool,
-        is_read: IsRead,
+        is_read: impl Fn(&[u8]) -> bool + Copy,
         take: &mut impl FnMut(Field<'_>),
     ) -> Result<&'a [u8], Broken> {
         let start = self.table.begin();
         let (index, rest) = integer::read(bytes, prefix)?;
+        if let Some(place) = table::static_place(index)
+            && let (name, _) = STATIC[usize::from(place)]
+            && !is_read(name)
+        {
+            // Of most fields, only the length counts.
+            let (written, rest) = integer::read_string(rest)?;
+            take(Field { name: Some(name), value: None });
+            if is_inserted {
+                self.table.insert(start, Name::Static(place), None, [name.len() as u32, written.least_length()]);
+            }
+            return Ok(rest);
+        }
         let (name, name_text, name_length, rest) = if index == 0 {
             let (written, rest) = integer::read_string(rest)?;
             let (text, length) = self.text(written, MAX_NAME, is_inserted)?;
@@ -167,6 +187,7 @@ impl Decoder {
     }
 
     /// Looks up a name. For a new entry, a stored name is copied.
+    #[inline]
     fn indexed_name(&mut self, index: u32, is_inserted: bool) -> Result<(Name, Text<'static>, u32), Broken> {
         let named = self.table.name(index)?;
         let text = match named.name {

@@ -52,6 +52,20 @@ struct Body {
     ends_stream: bool,
 }
 
+impl Body {
+    /// The position behind the header of a frame.
+    fn of(frame: &Frame) -> Self {
+        Self {
+            stream: frame.stream,
+            content: frame.length,
+            padding: 0,
+            is_length_due: frame.has(frame::PADDED) && frame.length > 0,
+            begins: true,
+            ends_stream: frame.has(frame::END_STREAM),
+        }
+    }
+}
+
 /// A header block that is not complete.
 #[derive(Clone, Copy, Debug)]
 struct Open {
@@ -211,7 +225,7 @@ impl Reader {
     fn header<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let (frame, rest) = self.read_header(bytes, ts);
         match frame {
-            Some(frame) if frame.is_allowed() => self.enter(frame, ts, handler),
+            Some(frame) if frame.is_allowed() => return self.enter(frame, rest, ts, handler),
             Some(_) => {
                 handler.event(Event::Malformed);
                 self.lose(ts, handler);
@@ -221,9 +235,10 @@ impl Reader {
         rest
     }
 
-    /// Begins a frame behind its header.
+    /// Begins a frame behind its header. Nearly every frame is complete in its packet, and is read there. Returns the bytes
+    /// behind what was read.
     #[inline]
-    fn enter(&mut self, frame: Frame, ts: Timestamp, handler: &mut impl Handler) {
+    fn enter<'a>(&mut self, frame: Frame, rest: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let Frame { kind, stream, length, .. } = frame;
         if let Some(open) = &self.open
             && (kind != Kind::Continuation || stream != open.stream)
@@ -233,28 +248,25 @@ impl Reader {
             self.tear(ts, handler);
         }
         match kind {
-            Kind::Data => {
-                let is_length_due = frame.has(frame::PADDED) && length > 0;
-                let ends_stream = frame.has(frame::END_STREAM);
-                let body = Body { stream, content: length, padding: 0, is_length_due, begins: true, ends_stream };
-                self.state = State::Data(body);
-                if length == 0 {
-                    self.body(body, &[], ts, handler);
-                }
-            }
+            Kind::Data if rest.is_empty() && length > 0 => self.state = State::Data(Body::of(&frame)),
+            Kind::Data => return self.body(Body::of(&frame), rest, ts, handler),
             Kind::Continuation if self.open.is_none() => {
                 handler.event(Event::Malformed);
                 handler.event(Event::LostBlock);
                 self.skip_on(length);
             }
             Kind::Headers | Kind::PushPromise | Kind::Continuation | Kind::Reset | Kind::Settings | Kind::GoAway => {
-                self.state = State::Payload { frame, left: length, is_torn: false };
-                if length == 0 {
-                    self.complete(&frame, &[], false, ts, handler);
+                if (self.open.is_none() || length == 0)
+                    && let Some((payload, behind)) = rest.split_at_checked(length as usize)
+                {
+                    self.complete(&frame, payload, false, ts, handler);
+                    return behind;
                 }
+                self.state = State::Payload { frame, left: length, is_torn: false };
             }
             Kind::Priority | Kind::Ping | Kind::WindowUpdate | Kind::Unknown => self.skip_on(length),
         }
+        rest
     }
 
     #[inline]
@@ -535,7 +547,7 @@ impl Reader {
         match frame {
             Some(frame) if search::fits(&frame) && handler.may_follow(&frame) => {
                 handler.event(Event::Resync);
-                self.enter(frame, ts, handler);
+                return self.enter(frame, rest, ts, handler);
             }
             Some(_) => self.state = State::Search,
             None => {}

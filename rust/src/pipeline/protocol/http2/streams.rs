@@ -151,17 +151,22 @@ impl<K> Streams<K> {
         self.list.push(stream);
     }
 
-    /// Removes a stream.
+    /// Removes a stream, after a last look at it.
     #[inline]
-    pub fn remove(&mut self, id: u32) -> Option<Stream<K>> {
-        let at = self.find(id)?;
+    pub fn end(&mut self, id: u32, look: impl FnOnce(&Stream<K>)) {
+        let Some(at) = self.find(id) else { return };
+        look(&self.list[at]);
         self.ids.swap_remove(at);
-        let stream = self.list.swap_remove(at);
+        // A stream is large, and nearly always the last one.
+        let last = self.list.len() - 1;
+        if at != last {
+            self.list.swap(at, last);
+        }
+        self.list.truncate(last);
         if self.ids.is_empty() && self.list.capacity() > FEW {
             // A connection that is idle keeps little.
             self.keep_few();
         }
-        Some(stream)
     }
 
     fn keep_few(&mut self) {

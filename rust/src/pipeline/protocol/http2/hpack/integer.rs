@@ -7,13 +7,17 @@ use super::table::Broken;
 const MAX_BYTES: usize = 5;
 
 /// Reads an integer whose first byte holds its lowest `prefix` bits. Returns it with the bytes behind it.
+#[inline]
 pub fn read(bytes: &[u8], prefix: u32) -> Result<(u32, &[u8]), Broken> {
-    let (&first, mut rest) = bytes.split_first().ok_or(Broken)?;
+    let (&first, rest) = bytes.split_first().ok_or(Broken)?;
     let most = (1_u32 << prefix) - 1;
     let small = u32::from(first) & most;
-    if small < most {
-        return Ok((small, rest));
-    }
+    if small < most { Ok((small, rest)) } else { read_on(most, rest) }
+}
+
+/// Reads the bytes behind a prefix that is full: `most`.
+fn read_on(most: u32, bytes: &[u8]) -> Result<(u32, &[u8]), Broken> {
+    let mut rest = bytes;
     let mut number = u64::from(most);
     for at in 0..MAX_BYTES {
         let (&byte, behind) = rest.split_first().ok_or(Broken)?;
@@ -43,6 +47,7 @@ impl Written<'_> {
 }
 
 /// Reads a string. Returns it with the bytes behind it.
+#[inline]
 pub fn read_string(bytes: &[u8]) -> Result<(Written<'_>, &[u8]), Broken> {
     let is_coded = bytes.first().is_some_and(|first| first & 0x80 != 0);
     let (length, rest) = read(bytes, 7)?;

@@ -43,6 +43,13 @@ const MAX_ENTRIES: usize = MAX_KEPT / OVERHEAD as usize;
 /// A buffer of up to this many bytes is not compacted for the sake of its dead bytes alone.
 const WORTHWHILE: usize = 512;
 
+/// The place in the static table of the field with this index, if it is there.
+#[inline]
+pub fn static_place(index: u32) -> Option<u8> {
+    let place = (index as usize).checked_sub(1).filter(|&place| place < STATIC.len())?;
+    Some(place as u8)
+}
+
 /// The name of an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Name {
@@ -145,9 +152,11 @@ impl Table {
     }
 
     /// Returns the name of the field with this index, to be used for a new entry, and its length if that is known.
+    #[inline]
     pub fn name(&self, index: u32) -> Result<Named, Broken> {
-        if let Some((name, _)) = STATIC.get((index as usize).wrapping_sub(1)) {
-            return Ok(Named { name: Name::Static((index - 1) as u8), length: name.len() as u32, at: 0 });
+        if let Some(place) = static_place(index) {
+            let length = STATIC[usize::from(place)].0.len() as u32;
+            return Ok(Named { name: Name::Static(place), length, at: 0 });
         }
         let Some(entry) = self.entry(index)? else {
             return Ok(Named { name: Name::Unknown(0), length: 0, at: 0 });

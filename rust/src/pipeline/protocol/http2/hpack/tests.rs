@@ -9,6 +9,9 @@ use super::*;
 use crate::pipeline::steps::tests::are_in_proportion;
 use writer::{Block, Writer, Written};
 
+/// Returns whether the value of the field with this name is read.
+type IsRead = fn(name: &[u8]) -> bool;
+
 /// A decoded field; `None` is unknown.
 type Told = (Option<Vec<u8>>, Option<Vec<u8>>);
 

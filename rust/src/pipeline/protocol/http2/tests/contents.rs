@@ -1,6 +1,7 @@
 //! Contents that are streams: WebSocket, server-sent events, gRPC-Web.
 
-use super::peer::{Talk, data};
+use super::super::frame;
+use super::peer::{self, Talk, data};
 use super::{parts, run};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Exchange, GrpcStatus};
@@ -61,6 +62,20 @@ fn a_websocket_that_is_refused_has_no_messages() {
     talk.down(data(1, b"\x81\x00\x81\x00", true));
     talk.up(data(1, b"\x81\x80\x01\x02\x03\x04", true));
     assert_eq!(passed(&talk), (vec![], vec![("websocket", 0, 0, None)]));
+}
+
+#[test]
+fn padding_is_no_content_wherever_its_frame_is_cut() {
+    let padded = peer::frame(0, frame::PADDED, 1, b"\x03\x81\x01a\x81\x00\x00\x00\x00");
+    for at in 1..padded.len() {
+        let mut talk = open_websocket("200");
+        let (before, behind) = padded.split_at(at);
+        talk.down(before.to_vec());
+        talk.down(behind.to_vec());
+        talk.down(data(1, b"\x81\x00", true));
+        talk.up(data(1, b"", true));
+        assert_eq!(passed(&talk).1, [("websocket", 0, 3, None)], "cut at {at}");
+    }
 }
 
 #[test]
