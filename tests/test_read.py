@@ -269,22 +269,26 @@ def test_an_error_of_a_file_object_comes_out_as_the_cause(at, kind, others):
 
 def test_an_error_behind_what_a_look_needs_is_told_only_if_it_comes_again():
     """A pump reads ahead of a look, and finds an error when nobody wants more of it."""
-    failed = threading.Event()
+    is_looked_at, failed = threading.Event(), threading.Event()
 
     class OnceFailing(Opened):
         def read(self, size=-1):
-            if self.tell() > 300_000 and not failed.is_set():
-                time.sleep(0.2)  # until the look is over
+            if self.tell() >= pumps.PIPE_SIZE and not failed.is_set():
+                is_looked_at.wait(PATIENCE)
                 failed.set()
                 raise ZeroDivisionError
-            return super().read(min(size, 200_000))
+            return super().read(min(size, pumps.PIPE_SIZE))
 
         read1 = read
 
     late = slices.whole(*slices.talks(3000))
     late.packets = [(at + 10_000, packet) for at, packet in late.packets]
     data = forge.pcap(late)
-    found = Snapshot.merge(netmon.read([SLICES[0], OnceFailing(data)]))
+    recording = netmon.read([SLICES[0], OnceFailing(data)])
+    recording.open()
+    assert not failed.is_set()
+    is_looked_at.set()
+    found = Snapshot.merge(recording)
     assert failed.is_set()
     assert found.requests == Snapshot.merge(netmon.read([SLICES[0], data])).requests >= 9000
 
