@@ -22,7 +22,7 @@ const BYTES_PER_CONNECTION: usize = 310;
 const BYTES_OF_TLS: usize = 300;
 
 /// Bytes more that a TLS connection may take while it is decrypted.
-const BYTES_OF_DECRYPTION: usize = 660;
+const BYTES_OF_DECRYPTION: usize = 600;
 
 /// Bytes more that a connection with HTTP/2 may take, beside the tables of its header compression.
 const BYTES_OF_HTTP2: usize = 1024;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::pipeline::Settings;
 use crate::pipeline::aggregate::Listing;
-use crate::pipeline::snapshot::{Limits, Server, Snapshot, keep_slowest};
+use crate::pipeline::snapshot::{Limits, Snapshot, keep_slowest};
 
 /// Selects what is wanted of merged intervals.
 #[derive(Debug)]
@@ -40,8 +40,7 @@ impl Whole {
         if let Some(admitted) = &mut self.admitted {
             leave_out_others(admitted, interval);
         }
-        interval.servers.retain(Server::is_shown);
-        interval.servers.iter_mut().for_each(|server| server.speaks = false);
+        interval.servers.retain(|server| server.weight() > 0);
     }
 }
 

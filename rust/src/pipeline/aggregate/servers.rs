@@ -38,9 +38,9 @@ struct Place {
 enum State {
     /// It is not decided yet. Holds the bytes to the server and to the client, which count once it is.
     Undecided([u32; 2]),
-    /// It stays encrypted.
+    /// It stays encrypted, or the rest of it does.
     Closed,
-    /// It was decrypted.
+    /// It is decrypted.
     Decrypted,
 }
 
@@ -49,10 +49,10 @@ struct ServerRow {
     server: Server,
     /// Tracked connections that count here.
     users: u32,
-    /// Those of them that were tracked when the interval began.
+    /// Of these, those that were not decrypted.
+    open: u32,
+    /// The value of `open` when the interval began.
     before: u32,
-    /// True if a connection that was decrypted had bytes in the interval.
-    is_active: bool,
 }
 
 impl ServerRow {
@@ -77,8 +77,9 @@ impl Servers {
         let is_closed = secured.protocol == Protocol::Quic || secured.closed.is_some();
         let state = if is_closed { State::Closed } else { State::Undecided([0; 2]) };
         self.connections.insert(hash, Place { row, state });
-        let ServerRow { server, users, .. } = &mut self.rows[row as usize];
+        let ServerRow { server, users, open, .. } = &mut self.rows[row as usize];
         *users += 1;
+        *open += 1;
         server.connections += 1;
         server.named += u64::from(secured.name.is_some());
         server.quic += u64::from(secured.protocol == Protocol::Quic);
@@ -117,7 +118,7 @@ impl Servers {
                 }
             }
             State::Closed => self.rows[*row as usize].count(counted),
-            State::Decrypted => self.rows[*row as usize].is_active = true,
+            State::Decrypted => {}
         }
     }
 
@@ -135,7 +136,7 @@ impl Servers {
     pub fn decrypt(&mut self, connection: &FlowKey) {
         let hash = self.hash(connection);
         let Some(place) = self.connections.get_mut(&hash) else { return };
-        let server = &mut self.rows[place.row as usize].server;
+        let ServerRow { server, open, .. } = &mut self.rows[place.row as usize];
         match std::mem::replace(&mut place.state, State::Decrypted) {
             State::Undecided(waiting) => {
                 let sum = waiting.iter().map(|&bytes| u64::from(bytes)).sum();
@@ -145,6 +146,7 @@ impl Servers {
             State::Decrypted => return,
         }
         server.decrypted += 1;
+        *open = open.saturating_sub(1);
     }
 
     /// The connection, or the rest of it, stays encrypted.
@@ -153,9 +155,10 @@ impl Servers {
         let Some(Place { row, state }) = self.connections.get_mut(&hash) else { return };
         let row = &mut self.rows[*row as usize];
         row.server.undecrypted.add(why, 1);
-        if let State::Undecided(waiting) = *state {
-            *state = State::Closed;
-            row.count(waiting.map(u64::from));
+        match std::mem::replace(state, State::Closed) {
+            State::Undecided(waiting) => row.count(waiting.map(u64::from)),
+            State::Decrypted => row.open += 1,
+            State::Closed => {}
         }
     }
 
@@ -173,10 +176,12 @@ impl Servers {
             && let Some(Place { row, state }) = self.connections.remove(&self.hash(connection))
         {
             let row = &mut self.rows[row as usize];
-            if let State::Undecided(waiting) = state {
-                row.count(waiting.map(u64::from));
+            match state {
+                State::Undecided(waiting) => row.count(waiting.map(u64::from)),
+                State::Closed | State::Decrypted => {}
             }
             row.users = row.users.saturating_sub(1);
+            row.open = row.open.saturating_sub(u32::from(!matches!(state, State::Decrypted)));
         }
     }
 
@@ -187,17 +192,16 @@ impl Servers {
                 self.rows[row as usize].count(waiting.map(u64::from));
             }
         }
-        self.rows.iter_mut().for_each(|row| row.users = 0);
+        self.rows.iter_mut().for_each(|row| (row.users, row.open) = (0, 0));
     }
 
     /// Returns the rows of the interval that began at `start`, sorted by name, with those that have open connections and
     /// nothing to show. Rows that no connection uses any more are given up.
     pub fn take(&mut self, start: Timestamp) -> Vec<Server> {
         let mut taken = Vec::new();
-        for (at, ServerRow { server, users, before, is_active }) in (0..).zip(&mut self.rows) {
-            let open_before = Before { at: start, value: u64::from(std::mem::replace(before, *users)) };
-            server.speaks = std::mem::take(is_active);
-            if server.is_shown() || open_before.value > 0 {
+        for (at, ServerRow { server, users, open, before }) in (0..).zip(&mut self.rows) {
+            let open_before = Before { at: start, value: u64::from(std::mem::replace(before, *open)) };
+            if server.weight() > 0 || open_before.value > 0 {
                 server.open_before = open_before;
                 let empty = Server { name: server.name.clone(), ..Server::default() };
                 taken.push(std::mem::replace(server, empty));
@@ -226,7 +230,7 @@ impl Servers {
         if name != OTHER && self.by_name.len() >= most {
             return self.row(OTHER, most);
         }
-        let row = ServerRow { server: Server::of_name(name), users: 0, before: 0, is_active: false };
+        let row = ServerRow { server: Server::of_name(name), users: 0, open: 0, before: 0 };
         let key = row.server.name.clone();
         let at = if let Some(at) = self.free.pop() {
             self.rows[at as usize] = row;
@@ -307,7 +311,7 @@ mod tests {
             ("closed", [&all[..], &[Close], &all].concat(), [20, 40, 0, 0]),
             ("decrypted", [&all[..], &[Decrypt], &all].concat(), [0, 0, 30, 1]),
             ("decrypted twice", [&all[..], &[Decrypt, Decrypt]].concat(), [0, 0, 30, 1]),
-            ("decrypted, then the rest is not", [&all[..], &[Decrypt, Close], &all].concat(), [0, 0, 30, 1]),
+            ("decrypted, then the rest is not", [&all[..], &[Decrypt], &all, &[Close], &all].concat(), [10, 20, 30, 1]),
             ("it ends before it is decided", [&all[..], &[End]].concat(), [10, 20, 0, 0]),
             (
                 "decided in a later interval",
@@ -371,15 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_decrypted_has_a_row_as_long_as_it_speaks() {
+    fn a_connection_that_was_decrypted_is_not_open_until_the_rest_of_it_stays_encrypted() {
         let mut servers = Servers::default();
         begin(&mut servers, 1, Some("a.example"));
         servers.decrypt(&key(1));
         servers.take(Timestamp(0));
-        assert!(!servers.take(Timestamp(1))[0].is_shown(), "it was silent");
         servers.bytes(&key(1), false, 1000);
+        assert!(servers.take(Timestamp(1)).is_empty(), "its requests are counted elsewhere");
+        servers.close(&key(1), Closed::Lost);
         let row = &servers.take(Timestamp(2))[0];
-        assert_eq!((row.is_shown(), row.open_before.value, row.bytes()), (true, 1, 0));
+        assert_eq!((&*row.name, row.undecrypted.total(), row.connections), ("a.example", 1, 0));
+        assert_eq!(servers.take(Timestamp(3))[0].open_before.value, 1);
+        servers.end(&key(1));
+        servers.take(Timestamp(4));
+        assert!(servers.take(Timestamp(5)).is_empty());
     }
 
     #[test]
@@ -387,7 +396,7 @@ mod tests {
         let mut servers = Servers::default();
         begin(&mut servers, 1, Some("a.example"));
         servers.take(Timestamp(0));
-        assert!(!servers.take(Timestamp(1))[0].is_shown(), "nothing was counted");
+        assert_eq!(servers.take(Timestamp(1))[0].weight(), 0, "nothing was counted");
         servers.close(&key(1), Closed::NoKey);
         servers.bytes(&key(1), true, 5);
         assert_eq!(servers.take(Timestamp(2))[0].connections, 0, "the connection began in an earlier interval");

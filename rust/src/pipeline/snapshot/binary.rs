@@ -29,7 +29,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 6;
+pub const VERSION: u8 = 7;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,7 +195,6 @@ fields!(Server {
     cipher_suites,
     round_trip,
     handshake,
-    speaks,
 });
 fields!(SubsetRow { name, counts });
 fields!(Subset { text, per, rows } |subset: &Subset| is_table(&subset.rows));

@@ -23,7 +23,7 @@ pub struct Server {
     pub name: Arc<str>,
     /// Connections that began. Those that are not of QUIC are of TLS over TCP.
     pub connections: u64,
-    /// Connections that were open when the interval began.
+    /// Connections that were open when the interval began, and not decrypted.
     pub open_before: Before,
     /// Of these, connections whose client has named the server.
     pub named: u64,
@@ -49,10 +49,6 @@ pub struct Server {
     pub round_trip: Histogram,
     /// Time from the client's hello to its Finished.
     pub handshake: Histogram,
-    /// True if a decrypted connection had bytes. It is false once the parts of all workers are merged: see
-    /// [`Self::is_shown`].
-    #[serde(skip)]
-    pub speaks: bool,
 }
 
 impl Server {
@@ -66,13 +62,8 @@ impl Server {
         self.bytes_to_server.saturating_add(self.bytes_to_client)
     }
 
-    /// True if the row is shown: something was counted, or a decrypted connection spoke. A worker passes on the others as
-    /// well, because their connections may be open beside those of another worker.
-    pub fn is_shown(&self) -> bool {
-        self.speaks || self.weight() > 0
-    }
-
-    /// Number of everything that was counted; 0 if nothing was.
+    /// Number of everything that was counted; 0 if nothing was. A worker passes on such a row as well if it has open
+    /// connections, because another worker may have counted something.
     pub fn weight(&self) -> u64 {
         let times = self.round_trip.count().saturating_add(self.handshake.count());
         let told = self.undecrypted.total().saturating_add(self.tls_versions.total());
@@ -117,7 +108,6 @@ impl Row for Server {
             *mine = mine.saturating_add(theirs);
         }
         self.open_before.merge(&other.open_before);
-        self.speaks |= other.speaks;
         self.undecrypted.merge(&other.undecrypted);
         self.tls_versions.merge(&other.tls_versions);
         self.cipher_suites.merge(&other.cipher_suites);

@@ -32,7 +32,7 @@ const MAX_MAC: usize = 48;
 
 /// What the cipher of one direction is made from. It is wiped when it is dropped.
 pub struct Protection {
-    suite: &'static Suite,
+    suite: Suite,
     /// Names the cipher in [`Ciphers`].
     id: u64,
     /// True if the authentication code covers the ciphertext (RFC 7366).
@@ -66,7 +66,7 @@ pub struct Randoms<'a> {
 
 impl Protection {
     /// The protection of TLS 1.3 from a traffic secret.
-    pub fn tls13(suite: &'static Suite, secret: &Secret, ciphers: &mut Ciphers) -> Self {
+    pub fn tls13(suite: Suite, secret: &Secret, ciphers: &mut Ciphers) -> Self {
         let mut this = Self::empty(suite, ciphers);
         this.length = secret.bytes().len() as u8;
         this.material[..secret.bytes().len()].copy_from_slice(secret.bytes());
@@ -76,7 +76,7 @@ impl Protection {
     /// The protection of TLS 1.2 from the master secret (RFC 5246 §6.3). The extended master secret of RFC 7627 makes no
     /// difference here: key logs hold the secret that results.
     pub fn tls12(
-        suite: &'static Suite,
+        suite: Suite,
         master: &Secret,
         randoms: &Randoms<'_>,
         is_client: bool,
@@ -110,7 +110,7 @@ impl Protection {
         this
     }
 
-    fn empty(suite: &'static Suite, ciphers: &mut Ciphers) -> Self {
+    fn empty(suite: Suite, ciphers: &mut Ciphers) -> Self {
         ciphers.newest += 1;
         Self { suite, id: ciphers.newest, encrypts_first: false, length: 0, material: [0; MATERIAL], mac: None }
     }

@@ -94,7 +94,7 @@ pub struct Decryption {
     pub(super) early: Early,
     /// True if client data waited when the server decided about it.
     is_turn_of_client: bool,
-    pub(super) suite: Option<&'static Suite>,
+    pub(super) suite: Option<Suite>,
     /// What the hellos have told; `None` before them, and once all keys are made of it.
     hellos: Option<Box<Hellos>>,
     pub(super) sides: [Side; 2],

@@ -111,7 +111,7 @@ impl Decryption {
         }
         if self.suite.is_some_and(|suite| suite.is_tls13) && side.stage == Stage::Application && side.has_hole() {
             // The record before this one is missing. It may have been the last one before other keys.
-            side.lost = Some(u64::from(length));
+            side.lost = Some(length);
             return Ok(());
         }
         side.lose(1, u64::from(length));

@@ -30,9 +30,9 @@ impl Decryption {
         let whole = record::length(&side.records.partial).map(|length| length as u64);
         side.records.clear(&mut crypt.buffers);
         let left = std::mem::take(&mut side.records.left) as u64;
-        let known = if let Some(lost) = side.lost {
+        let known = if side.lost.is_some() {
             // The hole before this one is part of the same search.
-            side.lost = Some(lost + left + gathered + skipped);
+            side.lose_more(left.saturating_add(gathered).saturating_add(skipped));
             return Ok(());
         } else if left > 0 {
             // The hole lies in a record that is lost already.
@@ -48,7 +48,8 @@ impl Decryption {
         }
         let beyond = if whole.is_none() && left == 0 { gathered + skipped } else { skipped.saturating_sub(known) };
         if beyond > 0 || side.stage != Stage::Application {
-            side.lost = Some(beyond);
+            side.lost = Some(0);
+            side.lose_more(beyond);
         }
         Ok(())
     }
@@ -72,7 +73,7 @@ impl Decryption {
                 let before = rest.iter().position(|&byte| is_kind(byte)).unwrap_or(rest.len());
                 steps::add(before);
                 *rest = &rest[before..];
-                side.lost = side.lost.map(|lost| lost + before as u64);
+                side.lose_more(before as u64);
                 if rest.is_empty() {
                     return Ok(false);
                 }
@@ -114,7 +115,7 @@ impl Decryption {
         steps::add(bytes.len());
         let cost = bytes.len() as u32;
         bytes.drain(..next);
-        side.lost = side.lost.map(|lost| lost + next as u64);
+        side.lose_more(next as u64);
         if side.records.partial.is_empty() {
             side.records.clear(&mut crypt.buffers);
         }
@@ -134,7 +135,7 @@ impl Decryption {
         let at = direction as usize;
         let Some(suite) = self.suite else { return Ok(false) };
         let side = &self.sides[at];
-        let (stage, lost, usual) = (side.stage, side.lost.unwrap_or(0), u64::from(side.usual));
+        let (stage, lost, usual) = (side.stage, u64::from(side.lost.unwrap_or(0)), u64::from(side.usual));
         if stage == Stage::Plain && side.records.partial[..length] == [CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1] {
             return Ok(true);
         }
@@ -160,6 +161,10 @@ impl Decryption {
             let side = &mut self.sides[at];
             if is_current {
                 side.lose(records, lost);
+                if lost == u64::from(u32::MAX) {
+                    // More may be missing than was counted.
+                    side.lose_unknown();
+                }
             } else {
                 side.enter(next, made, &mut crypt.ciphers);
                 side.seq = records;

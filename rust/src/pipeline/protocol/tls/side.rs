@@ -29,7 +29,7 @@ impl Stage {
     pub const PROTECTED: [Self; 3] = [Self::Early, Self::Handshake, Self::Application];
 
     /// The secret from which the keys of the stage are made; `None` if there are no keys.
-    pub fn label(self, suite: &Suite, is_client: bool) -> Option<Label> {
+    pub fn label(self, suite: Suite, is_client: bool) -> Option<Label> {
         match (self, is_client) {
             (Self::Plain, _) => None,
             (Self::Application, _) if !suite.is_tls13 => Some(Label::Master),
@@ -52,8 +52,9 @@ pub struct Side {
     pub records: Records,
     /// The handshake message that has begun, if one has.
     pub messages: Option<Box<Messages>>,
-    /// Set while the next record is looked for behind a hole: bytes that are missing since the last known boundary.
-    pub lost: Option<u64>,
+    /// Set while the next record is looked for behind a hole: bytes that are missing since the last known boundary,
+    /// up to [`u32::MAX`].
+    pub lost: Option<u32>,
     /// Bytes of plaintext that are missing before the next, see [`Chunk::skipped`].
     hole: u64,
     /// Where its plaintext is.
@@ -105,6 +106,12 @@ impl Side {
         let exact = self.protection.as_ref().filter(|by| by.is_exact() && !self.is_padded);
         let bytes = exact.and_then(|by| length.checked_sub(records * by.overhead() as u64));
         self.hole = bytes.map_or(UNKNOWN_LENGTH, |bytes| self.hole.saturating_add(bytes));
+    }
+
+    /// Adds bytes to those that are missing, if a record is looked for.
+    pub fn lose_more(&mut self, bytes: u64) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.lost = self.lost.map(|lost| lost.saturating_add(bytes));
     }
 
     /// True if plaintext is missing since the newest chunk.

@@ -65,7 +65,7 @@ impl Bulk {
 }
 
 /// A cipher suite.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
     /// What encrypts the records.
     pub bulk: Bulk,
@@ -128,6 +128,6 @@ static SUITES: [(&[u16], Suite); 13] = [
 ];
 
 /// Finds a suite by its number; `None` if it is not read.
-pub fn find(number: u16) -> Option<&'static Suite> {
-    SUITES.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, suite)| suite)
+pub fn find(number: u16) -> Option<Suite> {
+    SUITES.iter().find(|(numbers, _)| numbers.contains(&number)).map(|&(_, suite)| suite)
 }
