@@ -10,6 +10,9 @@ use crate::sealing::{self, ALERT, CHANGE_CIPHER_SPEC, CLIENT_RANDOM, DATA, HANDS
 /// Limit on the bytes of a script, so that an input takes milliseconds.
 const MAX_BYTES: usize = 200_000;
 
+/// Limit on the pieces that may wait for late keys: more of them, with what each costs, may be more than is kept.
+const MAX_WAITING: usize = 10_000;
+
 /// What the records of data hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -301,6 +304,7 @@ impl Script {
         }
         let pieces = record[lost..].chunks(self.piece).map(<[u8]>::to_vec);
         self.events.extend(pieces.map(|piece| Event::Sent(side, piece)));
+        self.is_tidy &= self.lines.is_empty() || self.events.len() <= MAX_WAITING;
     }
 
     fn secret(&self, number: u8) -> Vec<u8> {
