@@ -302,9 +302,14 @@ class Tcpdump:
     def stop(self, last):
         """Ends tcpdump once the bytes `last` are recorded. Returns how many packets the kernel dropped."""
         until = time.monotonic() + 10
-        while last not in self._path.read_bytes()[-100_000:]:
+        while last not in self._end():
             assert time.monotonic() < until, f"tcpdump does not record {last}"
             self.flush()
         self._process.send_signal(signal.SIGINT)
         _, said = self._process.communicate(timeout=10)
         return int(next(line for line in said.splitlines() if "dropped by kernel" in line).split()[0])
+
+    def _end(self):
+        with self._path.open("rb") as file:
+            file.seek(-min(100_000, file.seek(0, os.SEEK_END)), os.SEEK_END)
+            return file.read()
