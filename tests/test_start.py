@@ -13,6 +13,7 @@ import pytest
 SCREEN = {"prompt_toolkit", "wcwidth", "asyncio", "ssl", "netmon.display"}
 RUNNING = {"netmon.session", "netmon.frames", "netmon.losses", "netmon.sinks", "netmon.sinks.summary", "netmon.console"}
 SELDOM = {"tomllib", "netmon.advice", "netmon.demo", "subprocess", "shutil", "random", "logging", "email", "http"}
+SELDOM |= {"socket", "base64", "netmon.lookalikes", "netmon.alerts.kept"}
 HEAVY = {"dataclasses", "inspect", "pathlib", "urllib", "ipaddress", "copy"}
 READING = {"netmon.reading", "msgspec"}
 OUTPUTS = {"netmon.sinks.plain", "netmon.sinks.requests", "json", "datetime"}

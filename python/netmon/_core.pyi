@@ -406,8 +406,8 @@ class Server:
         """Connections that began, of TLS over TCP and of QUIC."""
     @property
     def open_before(self) -> int:
-        """Connections that were open and not decrypted when the interval began; in merged intervals, when the earliest of
-        them began that has the server.
+        """Connections that were open and not decrypted when the interval began; in merged intervals, when the earliest
+        of them began that has the server.
         """
     @property
     def active(self) -> int:

@@ -14,7 +14,6 @@ from netmon import format as fmt
 from netmon import log, safe_file
 from netmon.actions.news import FAILED, News
 from netmon.alerts import AlertPolicy
-from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
 from netmon.alerts.plain import undamaged
 from netmon.alerts.watch import MICRO
@@ -142,6 +141,8 @@ class Alarms:
 
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
+        from netmon.alerts.kept import resume, state_of  # noqa: PLC0415  few sessions keep a state
+
         rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {fmt.sanitize(words)}\n"))
         if self._refusal and (command := next((rule.name for rule in rules if rule.exec), "")):
             raise ValueError(f"the rule {command} has `exec`: {self._refusal}")
@@ -169,7 +170,9 @@ class Alarms:
     def _load(self) -> None:
         if self._path is None:
             return
-        import json  # noqa: PLC0415  few sessions keep a state
+        import json  # noqa: PLC0415  as above
+
+        from netmon.alerts.kept import resume  # noqa: PLC0415  as above
 
         try:
             with open(self._path, "rb") as file, undamaged():
@@ -226,6 +229,8 @@ class Alarms:
         if self._path is None:
             return
         import json  # noqa: PLC0415  as above
+
+        from netmon.alerts.kept import state_of  # noqa: PLC0415  as above
 
         try:
             os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)

@@ -12,7 +12,6 @@ import fcntl
 import math
 import os
 import select
-import socket
 import stat
 import termios
 import time
@@ -170,6 +169,8 @@ class Outlet:
         if self._is_file and self._rotation is not None:
             self._rotation.take(self._fd)
         if stat.S_ISSOCK(mode):
+            import socket  # noqa: PLC0415  takes time to load, and few outputs are sockets
+
             line = socket.socket(fileno=os.dup(self._fd))
             self._send = lambda _, data: line.send(data, socket.MSG_DONTWAIT)
         elif not self._is_file:

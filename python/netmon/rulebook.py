@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from netmon import config, lookalikes
+from netmon import config
 from netmon._core import MAX_SUBSETS
 from netmon.alerts import Rule
 from netmon.alerts.policy import subsets_of
@@ -110,8 +110,10 @@ def _read(raw: Iterable[RawRule], warn: Callable[[str], object]) -> tuple[list[R
             continue
         names[rule.name] = table
         rules.append(rule)
-        for key in ("where", "good"):
-            for note in lookalikes.notes(table.values.get(key, "")):
+        for key in filter(table.values.get, ("where", "good")):
+            from netmon import lookalikes  # noqa: PLC0415  takes time to load, and few rules have filters
+
+            for note in lookalikes.notes(table.values[key]):
                 warn(f"{_place(table, key)}: {note}")
     return rules, wrong
 

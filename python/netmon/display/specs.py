@@ -252,7 +252,9 @@ SPECS: Mapping[Panel, Spec] = {
         find=lambda window, last: next((each for each in window.servers if each.name == last.key), None),
         total=lambda window: len(window.servers),
         has_rows=lambda frame: frame is not None and bool(frame.window.servers),
-        absence=Absence("No connection of TLS or QUIC began or stays closed", in_window=" in this window; w makes it longer"),
+        absence=Absence(
+            "No connection of TLS or QUIC began or stays closed", in_window=" in this window; w makes it longer"
+        ),
     ),
     Panel.ALERTS: Spec("ALERTS", (), lambda alert: alert.state, keeps=True, stays=False, has_rows=_always),
 }

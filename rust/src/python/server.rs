@@ -33,8 +33,8 @@ counters!(
         fn name(&self) -> &str {
             &self.0.name
         }
-        /// Connections that were open and not decrypted when the interval began; in merged intervals, when the earliest of
-        /// them began that has the server.
+        /// Connections that were open and not decrypted when the interval began; in merged intervals, when the earliest
+        /// of them began that has the server.
         #[getter]
         fn open_before(&self) -> u64 {
             self.0.open_before.value
