@@ -42,6 +42,8 @@ import namespaces  # noqa: E402
 from captures import make_traffic  # noqa: E402
 
 NETMON = [str(Path(sys.executable).with_name("netmon")), "--no-config", "-q", "--json"]
+WRITER = "nobody"
+"""The user that netmon becomes before it opens outputs."""
 FLOOR = ROOT / "target/release/examples/floor"
 TCPDUMP = "tcpdump -w /dev/null"
 MESSAGES = r"^(GET|POST|PUT|DELETE|HEAD|OPTIONS) |^HTTP/1"
@@ -245,6 +247,8 @@ def listen(command, server, make_traffic, look=None):
         process = server.start(*command, stdout=said, stderr=said)
         time.sleep(2)  # by then every tool is capturing
         said.seek(0)
+        if process.poll() is not None:
+            raise SystemExit(f"{' '.join(command)} has ended: {said.read()}")
         viewer = look(said.read()) if look else None
         start = used_by(process.pid)
         try:
@@ -312,11 +316,13 @@ def view(server, said):
 def compare_outputs(path, rates, seconds):
     rows = []
     with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as scratch:
+        shutil.chown(scratch, WRITER)
         around = [server.start(sys.executable, "-c", code, stdout=subprocess.DEVNULL) for code in (COLLECTOR, READER)]
         for rate in rates:
             plain = None
             for name, words in {"none": [], **OUTPUTS, "all": list(itertools.chain(*OUTPUTS.values()))}.items():
-                command = [*NETMON, "-i", "s0", "--force", *(word.format(scratch=scratch) for word in words)]
+                output = [word.format(scratch=scratch) for word in words]
+                command = [*NETMON, "-i", "s0", "--user", WRITER, "--force", *output]
                 traffic = functools.partial(replay, client, path, rate, seconds)
                 run, (offered, took) = listen(command, server, traffic, functools.partial(view, server))
                 got, dropped = seen("netmon", run.said)
