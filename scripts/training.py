@@ -3,12 +3,22 @@
 The compiler optimises code that runs here for speed, and all other code for size. So each kind of traffic has a share:
 everyday traffic the largest, lossy links a smaller one. maturin runs this script with an instrumented netmon. The
 process must end as Python normally ends one; otherwise no profile is written.
+
+A live capture takes packets in another way than a file. It is trained on the loopback interface of a network namespace
+of its own, which needs Linux, root and `ip`. Without them, a live capture is some percent slower, and a line says so.
 """
 
+import ctypes
 import itertools
+import os
 import random
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -21,6 +31,10 @@ NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 STEP = 0.0004
 """Seconds between two exchanges of the same kind of traffic: some thousand exchanges fill a few intervals."""
 FULL = 1448
+RATE = 20_000
+"""Packets a second of a live capture."""
+CLONE_NEWNET = 0x40000000
+"""See unshare(2)."""
 CROWD = 105_000
 """Simultaneous connections: enough for the core to look up several at a time (from 100,000 on)."""
 CAPTURES = Path(__file__).parent.parent / "tests" / "captures"
@@ -160,6 +174,34 @@ def main():
         for where in FILTERS:
             read(whole, "--json", "--where", where)
         watch(whole)
+    capture_live([*kept_alive(), *churn(), *large(8), *foreign()])
+
+
+def capture_live(talks):
+    """Captures the packets of the conversations live, with one worker and with two."""
+    ip = shutil.which("ip")
+    if ip is None or os.geteuid() or ctypes.CDLL(None).unshare(CLONE_NEWNET):
+        print("live captures are not part of the profile: that needs Linux, root and `ip`", file=sys.stderr)
+        return
+    subprocess.run([ip, "link", "set", "lo", "up"], check=True)  # noqa: S603  `ip` is that of the system
+    packets = [frame for _, frame in forge.frames(*talks)]
+    for workers in (1, 1, 2):
+        monitor = Monitor("lo", workers=workers, timeout=len(packets) / RATE + 1)
+        monitor.open()
+        threading.Thread(target=send, args=[packets]).start()
+        total = sum(snapshot.requests for snapshot in monitor.snapshots())
+        print(f"trained with {total:,} requests of a live capture", file=sys.stderr)
+
+
+def send(packets):
+    """Sends packets on the loopback interface, `RATE` a second."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as line:
+        line.bind(("lo", 0))
+        start = time.monotonic()
+        for number, packet in enumerate(packets):
+            if number % 100 == 0:
+                time.sleep(max(0, start + number / RATE - time.monotonic()))
+            line.send(packet)
 
 
 def read(path, *options):
