@@ -180,6 +180,8 @@ fn decryption(script: &Script) {
 /// The segments of the script, some of them twice or out of order, are read by everything that reads packets. No request
 /// is counted that was not sealed; and if nothing happened to them but that, all are.
 fn pipeline(script: &Script, how: u8) {
+    /// Flags of a segment with data. Six zeros that are not pushed count as padding of an Ethernet frame.
+    const DATA: u8 = wire::ACK | wire::PSH;
     let keys = Arc::new(Keys::default());
     keys.expect();
     let mut pipeline = Driver::new(Settings { keys: keys.clone(), ..Settings::default() });
@@ -196,7 +198,7 @@ fn pipeline(script: &Script, how: u8) {
             Event::Passed(nanos) => {
                 // What comes later than this is taken for lost.
                 if let Some((then, side, seq, bytes)) = late.take() {
-                    pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
+                    pipeline.push(&wire.segment_at(&then, side, seq, DATA, bytes));
                 }
                 wire.now += nanos;
             }
@@ -210,16 +212,16 @@ fn pipeline(script: &Script, how: u8) {
                     continue;
                 }
                 for _ in 0..=usize::from(luck == 2) {
-                    pipeline.push(&wire.segment_at(&connection, *side, seq, wire::ACK, bytes));
+                    pipeline.push(&wire.segment_at(&connection, *side, seq, DATA, bytes));
                 }
                 if let Some((then, side, seq, bytes)) = late.take_if(|_| luck > 4) {
-                    pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
+                    pipeline.push(&wire.segment_at(&then, side, seq, DATA, bytes));
                 }
             }
         }
     }
     if let Some((then, side, seq, bytes)) = late {
-        pipeline.push(&wire.segment_at(&then, side, seq, wire::ACK, bytes));
+        pipeline.push(&wire.segment_at(&then, side, seq, DATA, bytes));
     }
     for side in [wire::CLIENT, wire::SERVER] {
         pipeline.push(&wire.segment(&mut connection, side, wire::FIN | wire::ACK, b""));

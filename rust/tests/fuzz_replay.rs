@@ -218,6 +218,12 @@ fn damaged_connections_of_tls_give_what_was_sealed_or_nothing() {
 }
 
 #[test]
+fn six_zeros_of_a_nonce_in_a_segment_of_their_own_are_no_padding() {
+    // TLS 1.2 with AES-GCM in pieces of six bytes: the handshake, and then requests.
+    secrets::tls(&[&[6, 3][..], &[0x20; 14]].concat());
+}
+
+#[test]
 fn a_reset_half_the_sequence_space_away_is_ignored() {
     // 20 bytes of IPv4 and 20 of TCP, raw: a SYN, then a reset 2^31 further on.
     let segment = |seq: u32, flags: u8| {

@@ -7,6 +7,7 @@ use _core::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
 pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;
+pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
 
 /// The sides of a connection: the one that asks, and the one that answers.
