@@ -218,7 +218,7 @@ fn damaged_connections_of_tls_give_what_was_sealed_or_nothing() {
 }
 
 #[test]
-fn six_zeros_of_a_nonce_in_a_segment_of_their_own_are_no_padding() {
+fn six_pushed_zeros_of_a_nonce_are_no_padding_of_a_frame() {
     // TLS 1.2 with AES-GCM in pieces of six bytes: the handshake, and then requests.
     secrets::tls(&[&[6, 3][..], &[0x20; 14]].concat());
 }

@@ -176,12 +176,13 @@ impl Servers {
             && let Some(Place { row, state }) = self.connections.remove(&self.hash(connection))
         {
             let row = &mut self.rows[row as usize];
-            match state {
-                State::Undecided(waiting) => row.count(waiting.map(u64::from)),
-                State::Closed | State::Decrypted => {}
+            if let State::Undecided(waiting) = state {
+                row.count(waiting.map(u64::from));
             }
             row.users = row.users.saturating_sub(1);
-            row.open = row.open.saturating_sub(u32::from(!matches!(state, State::Decrypted)));
+            if !matches!(state, State::Decrypted) {
+                row.open = row.open.saturating_sub(1);
+            }
         }
     }
 
