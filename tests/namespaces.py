@@ -284,27 +284,26 @@ def nginx(namespace, folder):
 
 
 class Tcpdump:
-    """Records TCP on an interface into a file, from construction until `stop`."""
+    """Records TCP on an interface into a file, from construction until `stop`.
+
+    Each packet is written as soon as it is read (`-U`). A signal that asks for what is not yet written (`SIGUSR2`) can
+    damage the file: its handler flushes the buffer that tcpdump may just be filling.
+    """
 
     def __init__(self, namespace, interface, path):
         self._path = path
-        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-w", path, "tcp"]
+        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-U", "-w", path, "tcp"]
         self._process = namespace.start(*command, stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:
             if "listening on" in line:
                 break
-
-    def flush(self):
-        """Lets tcpdump write what it has recorded, and gives it the time for that."""
-        self._process.send_signal(signal.SIGUSR2)
-        time.sleep(0.05)
 
     def stop(self, last):
         """Ends tcpdump once the bytes `last` are recorded. Returns how many packets the kernel dropped."""
         until = time.monotonic() + 10
         while last not in self._end():
             assert time.monotonic() < until, f"tcpdump does not record {last}"
-            self.flush()
+            time.sleep(0.02)
         self._process.send_signal(signal.SIGINT)
         _, said = self._process.communicate(timeout=10)
         return int(next(line for line in said.splitlines() if "dropped by kernel" in line).split()[0])

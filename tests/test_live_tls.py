@@ -4,14 +4,13 @@ import json
 import random
 import shutil
 import subprocess
-import time
 from collections import Counter
 
 import namespaces
 import pytest
 import secure
 from netmon import Monitor, Snapshot
-from patience import PATIENCE
+from patience import eventually
 from secure import curl
 from soaking import lossy
 from watching import Watch, compare, requests
@@ -62,15 +61,6 @@ def suite_options(version, suite):
     return ("--tls-max", "1.2", "--ciphers", f"{suite}:@SECLEVEL=0")
 
 
-def until_written(tcpdump, holds):
-    """Waits until what tcpdump has written is enough."""
-    deadline = time.monotonic() + PATIENCE
-    tcpdump.flush()
-    while not holds():
-        assert time.monotonic() < deadline
-        tcpdump.flush()
-
-
 def of_file(path, **settings):
     return Snapshot.merge(list(Monitor(read=path, **settings).snapshots()))
 
@@ -84,7 +74,7 @@ def recorded(network, path, site, ask, **settings):
         watch.until(lambda snapshots: Snapshot.merge(snapshots).responses >= len(site.lines()) > 0)
         watch.until_quiet()
         total = watch.total()
-    until_written(tcpdump, lambda: of_file(path, keylog=site.keys).responses >= total.responses)
+    eventually(lambda: of_file(path, keylog=site.keys).responses >= total.responses)
     tcpdump.stop(b"")
     return total
 
