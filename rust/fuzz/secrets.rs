@@ -84,6 +84,8 @@ struct Heard {
     has_hole: [bool; 2],
     ended: [bool; 2],
     closed: Vec<Closed>,
+    /// The direction that is read on, once the other one is given up.
+    alone: Option<Direction>,
 }
 
 impl Heard {
@@ -101,7 +103,10 @@ struct Comparison<'a> {
 
 impl Outlet for Comparison<'_> {
     fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover) {
-        assert!(cover.is_tls() && !self.heard.ended[direction as usize] && self.heard.closed.is_empty());
+        assert!(cover.is_tls() && !self.heard.ended[direction as usize]);
+        if !self.heard.closed.is_empty() {
+            assert_eq!(*self.heard.alone.get_or_insert(direction), direction, "one direction lacks its secret");
+        }
         self.heard.has_hole[direction as usize] |= chunk.skipped > 0;
         let Some(number) = chunk.bytes.first_chunk() else { return };
         let number = u32::from_be_bytes(*number);

@@ -325,8 +325,8 @@ pub trait Sink {
     /// The server of a connection that was reported with [`Sink::secured`] has chosen this version and suite. Reported once
     /// for each connection.
     fn secured_with(&mut self, _connection: &FlowKey, _version: TlsVersion, _suite: CipherSuite) {}
-    /// A connection that speaks TLS, or the rest of it, stays encrypted. Reported once for each connection, perhaps before
-    /// [`Sink::secured`], which then tells it again.
+    /// A connection that speaks TLS, the rest of it, or one direction of it stays encrypted. Reported once for each
+    /// connection, perhaps before [`Sink::secured`], which then tells it again.
     fn closed(&mut self, _connection: &FlowKey, _why: Closed) {}
     /// Something else to count.
     fn note(&mut self, note: Note);

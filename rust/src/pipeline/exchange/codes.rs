@@ -126,7 +126,7 @@ impl ErrorCode {
 /// Why a connection that speaks TLS or QUIC was not decrypted, although its records were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Closed {
-    /// No key log has secrets of the connection.
+    /// No key log has secrets of the connection, or those of one direction are missing and only the other one is read.
     NoKey,
     /// The secrets came after the records had been given up.
     LateKey,

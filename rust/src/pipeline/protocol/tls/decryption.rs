@@ -1,14 +1,15 @@
 //! A connection that is decrypted: chunks of ciphertext come in, chunks of plaintext go out.
 //!
 //! Follows the handshake far enough to know which keys protect which record (RFC 8446 §2, RFC 5246 §7.3). Where a secret
-//! is missing, both directions wait, so that nothing is lost or reordered if it comes in time.
+//! is missing, both directions wait, so that nothing is lost or reordered if it comes in time. If it does not, the other
+//! direction is read alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cipher::{Ciphers, Protection, Randoms};
 use super::handshake::{self, ClientHello, EncryptedExtensions, Message, ServerHello};
-use super::keys::{ClientRandom, Keys};
+use super::keys::{ClientRandom, Keys, Secret, Secrets};
 use super::record::{Buffers, Next};
 use super::side::{Side, Stage};
 use super::suite::{self, Suite};
@@ -30,7 +31,7 @@ pub struct Crypt {
     pub(super) ciphers: Ciphers,
     pub(super) buffers: Buffers,
     /// Memory of everything that waits.
-    waiting: usize,
+    pub(super) waiting: usize,
 }
 
 impl Crypt {
@@ -46,7 +47,7 @@ pub trait Outlet {
     fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover);
     /// No more plaintext comes in a direction.
     fn finished(&mut self, direction: Direction, ts: Timestamp, cover: Cover);
-    /// The connection, or the rest of it, stays encrypted.
+    /// The connection, the rest of it, or one direction of it stays encrypted. Told once.
     fn closed(&mut self, reason: Closed);
 }
 
@@ -180,7 +181,9 @@ impl Decryption {
         let Chunk { skipped, bytes, seq, ack, ts, .. } = chunk;
         self.sides[direction as usize].places.begin(seq);
         self.take(&Piece { direction, skipped, bytes, seq, ack, ts, is_end: false }, crypt, out);
-        let is_unwanted = self.is_closed || self.waiting.as_ref().is_some_and(|waiting| waiting.is_full);
+        let is_unwanted = self.is_closed
+            || self.side(direction).stage == Stage::Unread
+            || self.waiting.as_ref().is_some_and(|waiting| waiting.is_full);
         if is_unwanted { u64::MAX } else { 0 }
     }
 
@@ -322,9 +325,23 @@ impl Decryption {
             self.skip_early(crypt);
             self.resume(crypt, out);
         }
+        if let Some(direction) = self.unreadable(crypt) {
+            out.closed(self.missing(crypt));
+            self.sides[direction as usize].give_up(&mut crypt.ciphers, &mut crypt.buffers);
+            self.resume(crypt, out);
+        }
         if self.waiting.is_some() {
             self.close(self.missing(crypt), crypt, out);
         }
+    }
+
+    /// The direction whose secret is missing, if the other direction can perhaps be read without it. In TLS 1.2, both
+    /// have the same secret.
+    fn unreadable(&self, crypt: &Crypt) -> Option<Direction> {
+        let direction = self.waiting.as_ref().filter(|waiting| !waiting.is_full)?.for_key?;
+        let is_tls13 = self.suite.is_some_and(|suite| suite.is_tls13);
+        let has_any = self.secrets(crypt).is_some();
+        (is_tls13 && has_any && self.side(direction.reverse()).stage != Stage::Unread).then_some(direction)
     }
 
     /// Goes on without the early data of the client.
@@ -341,10 +358,23 @@ impl Decryption {
         }
     }
 
+    /// The secrets of the connection, as far as they are known.
+    fn secrets(&self, crypt: &Crypt) -> Option<Secrets> {
+        crypt.keys.find(&self.hellos.as_ref()?.client)
+    }
+
+    /// The secret of a direction in a stage, if it is known.
+    fn secret<'s>(&self, direction: Direction, stage: Stage, secrets: &'s Secrets) -> Option<&'s Secret> {
+        secrets.get(stage.label(self.suite?, direction == self.client)?)
+    }
+
     /// Why the secrets of the connection are missing.
     fn missing(&self, crypt: &Crypt) -> Closed {
-        let secrets = self.hellos.as_ref().and_then(|hellos| crypt.keys.find(&hellos.client));
-        if secrets.is_some() { Closed::LateKey } else { Closed::NoKey }
+        let awaited = self.waiting.as_ref().and_then(|waiting| waiting.for_key);
+        let has_come = self
+            .secrets(crypt)
+            .is_some_and(|secrets| awaited.is_none_or(|of| self.secret(of, self.side(of).stage, &secrets).is_some()));
+        if has_come { Closed::LateKey } else { Closed::NoKey }
     }
 
     /// Stops reading, and frees all buffers.
@@ -354,7 +384,8 @@ impl Decryption {
             side.clear(&mut crypt.ciphers, &mut crypt.buffers);
         }
         self.hellos = None;
-        if !std::mem::replace(&mut self.is_closed, true) {
+        let is_told = std::mem::replace(&mut self.is_closed, true);
+        if !is_told && self.sides.iter().all(|side| side.stage != Stage::Unread) {
             out.closed(reason);
         }
     }
@@ -377,7 +408,9 @@ impl Decryption {
         if self.is_closed {
             return Ok(());
         }
-        if skipped > 0 {
+        if self.side(direction).stage == Stage::Unread {
+            rest = b"";
+        } else if skipped > 0 {
             self.hole(direction, skipped, crypt).map_err(|stop| (stop, rest))?;
         }
         loop {
@@ -441,13 +474,12 @@ impl Decryption {
     /// Makes the keys of a direction in a stage. `None` if its secret is not known.
     pub(super) fn derive(&self, direction: Direction, stage: Stage, crypt: &mut Crypt) -> Option<Protection> {
         let suite = self.suite?;
-        let is_client = direction == self.client;
-        let hellos = self.hellos.as_ref()?;
-        let secrets = crypt.keys.find(&hellos.client)?;
-        let secret = secrets.get(stage.label(suite, is_client)?)?;
+        let secrets = self.secrets(crypt)?;
+        let secret = self.secret(direction, stage, &secrets)?;
         if suite.is_tls13 {
             return Some(Protection::tls13(suite, secret, &mut crypt.ciphers));
         }
+        let (hellos, is_client) = (self.hellos.as_ref()?, direction == self.client);
         let randoms = Randoms { client: &hellos.client, server: &hellos.server };
         Some(Protection::tls12(suite, secret, &randoms, is_client, hellos.encrypts_first, &mut crypt.ciphers))
     }

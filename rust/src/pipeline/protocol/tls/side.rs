@@ -22,6 +22,8 @@ pub enum Stage {
     Handshake,
     /// Those of application data.
     Application,
+    /// Keys that stay unknown: the direction is not read any more, while the other one is.
+    Unread,
 }
 
 impl Stage {
@@ -31,7 +33,7 @@ impl Stage {
     /// The secret from which the keys of the stage are made; `None` if there are no keys.
     pub fn label(self, suite: Suite, is_client: bool) -> Option<Label> {
         match (self, is_client) {
-            (Self::Plain, _) => None,
+            (Self::Plain | Self::Unread, _) => None,
             (Self::Application, _) if !suite.is_tls13 => Some(Label::Master),
             (Self::Early, _) => Some(Label::Early),
             (Self::Handshake, true) => Some(Label::ClientHandshake),
@@ -139,6 +141,12 @@ impl Side {
         }
         let start = !std::mem::replace(&mut self.has_begun, true) && skipped == 0;
         Some(Chunk { skipped, cut: false, bytes, seq, ack, start, ts })
+    }
+
+    /// Reads no more, because secrets are missing.
+    pub fn give_up(&mut self, ciphers: &mut Ciphers, buffers: &mut Buffers) {
+        self.clear(ciphers, buffers);
+        (self.stage, self.lost) = (Stage::Unread, None);
     }
 
     /// Drops keys and buffers.

@@ -385,6 +385,40 @@ fn without_keys_the_connection_is_closed_once() {
 }
 
 #[test]
+fn a_direction_whose_secrets_are_known_is_read_without_those_of_the_other() {
+    let heard = fetch("half", 40_000, KINDS[0].1, KINDS[0].1);
+    let both = whole(&heard).said();
+    let [asked, answered] = [Direction::Up, Direction::Down].map(|direction| both.text(direction));
+    // Which secrets the key log lacks, and the directions that are read.
+    let table: [(&[&str], [bool; 2]); 8] = [
+        (&["EXPORTER_SECRET"], [true, true]),
+        (&["CLIENT_TRAFFIC_SECRET_0"], [false, true]),
+        (&["CLIENT_HANDSHAKE_TRAFFIC_SECRET"], [false, true]),
+        (&["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0"], [false, true]),
+        (&["SERVER_TRAFFIC_SECRET_0"], [true, false]),
+        (&["SERVER_HANDSHAKE_TRAFFIC_SECRET"], [true, false]),
+        (&["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"], [false, false]),
+        (&["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"], [false, false]),
+    ];
+    for (lacks, [reads_client, reads_server]) in table {
+        let has = |line: &&String| !lacks.contains(&line.split(' ').next().unwrap());
+        let half = Heard { keylog: heard.keylog.iter().filter(has).cloned().collect(), ..heard.clone() };
+        for size in [usize::MAX, 1460, 7] {
+            for keys_after in [None, Some(3), Some(usize::MAX)] {
+                let (said, tls, crypt) = Reading { size, keys_after, ..whole(&half) }.read();
+                let case = format!("without {lacks:?} by {size}, keys after {keys_after:?}");
+                assert_eq!(said.text(Direction::Up), if reads_client { &asked[..] } else { b"" }, "{case}");
+                assert_eq!(said.text(Direction::Down) == answered, reads_server, "{case}");
+                assert_eq!(said.text(Direction::Down).is_empty(), !reads_server, "{case}");
+                let told: &[Closed] = if reads_client && reads_server { &[] } else { &[Closed::NoKey] };
+                assert_eq!(said.closed, told, "{case}");
+                assert_eq!((tls.held(), crypt.waiting), (0, 0), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hole_costs_the_records_in_it_and_nothing_else() {
     for (name, words) in KINDS {
         let heard = fetch(&format!("hole-{}", name.replace(' ', "-")), 200_000, words, words);
