@@ -104,11 +104,11 @@ struct Comparison<'a> {
 impl Outlet for Comparison<'_> {
     fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover) {
         assert!(cover.is_tls() && !self.heard.ended[direction as usize]);
+        self.heard.has_hole[direction as usize] |= chunk.skipped > 0;
+        let Some(number) = chunk.bytes.first_chunk() else { return };
         if !self.heard.closed.is_empty() {
             assert_eq!(*self.heard.alone.get_or_insert(direction), direction, "one direction lacks its secret");
         }
-        self.heard.has_hole[direction as usize] |= chunk.skipped > 0;
-        let Some(number) = chunk.bytes.first_chunk() else { return };
         let number = u32::from_be_bytes(*number);
         let newest = self.heard.newest(direction);
         assert!(newest.is_none_or(|newest| newest < number), "a record comes twice, or too late");

@@ -147,6 +147,7 @@ impl Side {
     pub fn give_up(&mut self, ciphers: &mut Ciphers, buffers: &mut Buffers) {
         self.clear(ciphers, buffers);
         (self.stage, self.lost) = (Stage::Unread, None);
+        self.lose_unknown();
     }
 
     /// Drops keys and buffers.

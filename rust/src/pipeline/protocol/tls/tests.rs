@@ -407,9 +407,10 @@ fn a_direction_whose_secrets_are_known_is_read_without_those_of_the_other() {
             for keys_after in [None, Some(3), Some(usize::MAX)] {
                 let (said, tls, crypt) = Reading { size, keys_after, ..whole(&half) }.read();
                 let case = format!("without {lacks:?} by {size}, keys after {keys_after:?}");
-                assert_eq!(said.text(Direction::Up), if reads_client { &asked[..] } else { b"" }, "{case}");
-                assert_eq!(said.text(Direction::Down) == answered, reads_server, "{case}");
-                assert_eq!(said.text(Direction::Down).is_empty(), !reads_server, "{case}");
+                // A direction that is not read while the other one is ends with a hole.
+                let unread: &[u8] = if reads_client || reads_server { b"?" } else { b"" };
+                assert_eq!(said.text(Direction::Up), if reads_client { &asked } else { unread }, "{case}");
+                assert_eq!(said.text(Direction::Down), if reads_server { &answered } else { unread }, "{case}");
                 let told: &[Closed] = if reads_client && reads_server { &[] } else { &[Closed::NoKey] };
                 assert_eq!(said.closed, told, "{case}");
                 assert_eq!((tls.held(), crypt.waiting), (0, 0), "{case}");
