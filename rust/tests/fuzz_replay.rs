@@ -224,6 +224,20 @@ fn six_pushed_zeros_of_a_nonce_are_no_padding_of_a_frame() {
 }
 
 #[test]
+fn early_data_is_missing_if_the_server_is_never_read() {
+    // Early data is given up, since the server says nothing for long. Then the secrets of the client come, and those of
+    // the server do not.
+    let (began, ended) = (
+        [9, 105, 33, 45, 3, 9, 2, 0, 0, 255],
+        [
+            32, 44, 33, 45, 32, 46, 44, 33, 45, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 255, 134, 109, 0, 12, 12,
+            65, 12, 12, 12, 12, 12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 33, 0, 255, 128,
+        ],
+    );
+    secrets::tls(&[&began[..], &[255; 131], &ended].concat());
+}
+
+#[test]
 fn a_reset_half_the_sequence_space_away_is_ignored() {
     // 20 bytes of IPv4 and 20 of TCP, raw: a SYN, then a reset 2^31 further on.
     let segment = |seq: u32, flags: u8| {

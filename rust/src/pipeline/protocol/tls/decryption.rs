@@ -328,6 +328,10 @@ impl Decryption {
         if let Some(direction) = self.unreadable(crypt) {
             out.closed(self.missing(crypt));
             self.sides[direction as usize].give_up(&mut crypt.ciphers, &mut crypt.buffers);
+            if direction != self.client && self.early != Early::Absent {
+                // It stays unknown whether the server takes the early data, which was given up.
+                self.sides[self.client as usize].lose_unknown();
+            }
             self.resume(crypt, out);
         }
         if self.waiting.is_some() {
