@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 
 import pytest
@@ -41,6 +42,19 @@ def test_a_key_log_that_others_may_open_is_warned_of_with_what_to_type(keys):
     keys.chmod(0o640)
     [(level, message)] = opened(keylog=keys)
     assert (level, message.endswith(f"type: chmod 600 {keys}")) == ("warning", True), message
+
+
+def test_a_file_that_is_no_key_log_is_told(keys):
+    keys.write_bytes(gzip.compress(b"CLIENT_RANDOM " + b"0" * 64 + b" " + b"1" * 96 + b"\n") + b"\n\n\x00\n")
+    [(level, message)] = opened(keylog=keys)
+    assert (level, message) == ("warning", f"key log {keys}: has no secret that can be read; is it in the NSS format?")
+
+
+def test_secrets_of_more_connections_than_are_kept_are_told(keys):
+    keys.write_text("".join(f"CLIENT_RANDOM {number:064x} {'1' * 96}\n" for number in range(100_002)))
+    [(level, message)] = opened(keylog=keys)
+    told = "key logs: the secrets of 2 connections were dropped, the oldest ones; 100000 are kept"
+    assert (level, message) == ("warning", told)
 
 
 def test_a_named_pipe_without_a_writer_delays_nothing(keys):

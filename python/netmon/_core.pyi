@@ -664,10 +664,10 @@ class Capture:
     def undecrypted(self) -> dict[str, int]:
         """Connections that stay encrypted, by reason, most frequent first.
 
-        ``no_key``: no key log has secrets of the connection, or those of one direction are missing and only the other
-        one is read. ``late_key``: they came after its records had been given up. ``joined_midway``: its beginning was
-        not seen. ``unknown_cipher_suite``: its cipher suite or its version is not known. ``lost``: a hole in a stream
-        was too large to find the next record behind it. ``damaged``: its records do not fit the secrets.
+        ``no_key``: no key log had the secrets of the connection, or of one direction of it, when its records were given
+        up. ``late_key``: the secrets are there, but more had waited for them than may. ``joined_midway``: its beginning
+        was not seen. ``unknown_cipher_suite``: its cipher suite or its version is not known. ``lost``: a hole in a
+        stream was too large to find the next record behind it. ``damaged``: its records do not fit the secrets.
         """
     def __copy__(self) -> Self:
         """The same object: it never changes."""

@@ -103,6 +103,11 @@ impl KeyLog {
         Ok(log)
     }
 
+    /// The path as text.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Takes what the user is to be told.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)

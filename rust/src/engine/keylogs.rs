@@ -10,7 +10,7 @@ use super::job::{Job, Level, Shared};
 use crate::capture::Error;
 use crate::capture::keylog::{KeyLog, LineSink, Notice, POLL};
 use crate::capture::wait::{Bell, wait};
-use crate::pipeline::protocol::tls::keys::Keys;
+use crate::pipeline::protocol::tls::keys::{Keys, MAX_CONNECTIONS};
 use crate::privileges::Rights;
 
 /// Key logs that are open, read up to their present ends.
@@ -39,9 +39,22 @@ impl KeyLogs {
         for path in &job.keylogs {
             job.pipeline.keys.expect();
             let mut log = KeyLog::open(path, keying != Keying::Before)?;
+            let before = job.pipeline.keys.counts();
             log.read_all(&logs.sink, keying == Keying::Before, &job.shared.bell)?;
             tell(&mut log, &job.shared);
+            let after = job.pipeline.keys.counts();
+            if after.malformed > before.malformed && after.secrets == before.secrets {
+                let words = format!("key log {}: has no secret that can be read; is it in the NSS format?", log.name());
+                job.shared.log(Level::Warning, words);
+            }
             logs.logs.push(log);
+        }
+        let dropped = job.pipeline.keys.counts().dropped;
+        if dropped > 0 {
+            let words = format!(
+                "key logs: the secrets of {dropped} connections were dropped, the oldest ones; {MAX_CONNECTIONS} are kept"
+            );
+            job.shared.log(Level::Warning, words);
         }
         Ok(logs)
     }

@@ -263,10 +263,14 @@ impl Stream {
         self.front().is_some_and(|front| front.seq == self.next && is_due(front.ack, peer))
     }
 
-    /// Notes a FIN: the sender sends nothing from `seq` on. Only the first FIN counts.
+    /// Notes a FIN: the sender sends nothing from `seq` on. Only the first FIN counts. One before what was delivered is not
+    /// of this connection, or was forged; its receiver drops it (RFC 9293 §3.10.7.4).
     pub fn finish(&mut self, seq: SeqNumber) {
         if !self.begun {
             self.begin(seq);
+        }
+        if self.next.is_after(seq) {
+            return;
         }
         if !self.fin_seen {
             (self.fin, self.fin_seen) = (seq, true);

@@ -54,6 +54,19 @@ impl GrpcStatus {
         Some(u8::try_from(number).ok().and_then(Self::from_number).unwrap_or(Self::UNKNOWN))
     }
 
+    /// The status that clients of gRPC take for a call that has none, by the status of its HTTP response.
+    /// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
+    pub fn of_http(status: u16) -> Self {
+        Self(match status {
+            400 => 13,
+            401 => 16,
+            403 => 7,
+            404 => 12,
+            429 | 502..=504 => 14,
+            _ => 2,
+        })
+    }
+
     /// Returns the status with this number, `None` if there is none.
     pub fn from_number(number: u8) -> Option<Self> {
         (usize::from(number) < STATUSES.len()).then_some(Self(number))
@@ -126,9 +139,9 @@ impl ErrorCode {
 /// Why a connection that speaks TLS or QUIC was not decrypted, although its records were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Closed {
-    /// No key log has secrets of the connection, or those of one direction are missing and only the other one is read.
+    /// No key log had the secrets of the connection, or of one direction of it, when its records were given up.
     NoKey,
-    /// The secrets came after the records had been given up.
+    /// The secrets are there, but more had waited for them than may.
     LateKey,
     /// The beginning of the connection was not seen.
     JoinedMidway,

@@ -119,3 +119,32 @@ proptest! {
         prop_assert_eq!(http(&count(&frames)), WANT);
     }
 }
+
+#[test]
+fn a_fin_of_an_earlier_connection_ends_nothing() {
+    for (side, back) in [(0, 2), (1, 2), (0, 70_000), (1, 70_000), (0, 1 << 30), (1, 1 << 30)] {
+        for outstanding in [true, false] {
+            let mut forge = Forge::new(Wire::default());
+            forge.handshake();
+            let ask = |forge: &mut Forge| forge.say(0, b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n");
+            let answer = |forge: &mut Forge| forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            ask(&mut forge);
+            answer(&mut forge);
+            if outstanding {
+                ask(&mut forge);
+                forge.old_fin(side, back);
+            } else {
+                forge.old_fin(side, back);
+                ask(&mut forge);
+            }
+            answer(&mut forge);
+            ask(&mut forge);
+            answer(&mut forge);
+            forge.finish();
+            let snapshot = count(&forge.frames);
+            let counts = (snapshot.counts.requests, snapshot.counts.responses, snapshot.counts.statuses.total());
+            assert_eq!(counts, (3, 3, 3), "a FIN of side {side}, {back} back, while asked: {outstanding}");
+            assert_eq!(snapshot.tcp.closed, 1);
+        }
+    }
+}

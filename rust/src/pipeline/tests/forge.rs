@@ -112,6 +112,14 @@ impl Forge {
         self.send(0, ACK, b"");
     }
 
+    /// A FIN whose sequence number lies `back` before the next one of its side.
+    pub fn old_fin(&mut self, side: usize, back: u32) {
+        let next = self.next[side];
+        self.next[side] = next.wrapping_sub(back);
+        self.send(side, FIN | ACK, b"");
+        self.next[side] = next;
+    }
+
     fn send(&mut self, side: usize, flags: u8, payload: &[u8]) {
         let ports = [self.wire.client_port, 80];
         let (from, to) = (ports[side], ports[1 - side]);

@@ -174,21 +174,16 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, framing, .. } = *head;
-        let fields = FieldLines(fields);
+        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, framing, .. } = *head;
+        let fields = FieldLines(head.fields);
         // Calls of gRPC-Web have a body.
         let asks = if method == Method::POST && framing != Framing::Length(0) { grpc_web(&fields) } else { None };
-        let is_grpc = asks.is_some();
-        let request = Request {
-            protocol: if is_grpc { Protocol::Grpc } else { Protocol::Http1 },
-            method,
-            target,
-            is_cut,
-            host,
-            fields: &fields,
-            sides: self.sides(),
-            bytes,
+        let protocol = match asks {
+            Some(_) => Protocol::Grpc,
+            None if head.wants_websocket => Protocol::WebSocket,
+            None => Protocol::Http1,
         };
+        let request = Request { protocol, method, target, is_cut, host, fields: &fields, sides: self.sides(), bytes };
         let ticket = self.sink.request(&request, self.dialogue.ticket);
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
@@ -214,7 +209,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             is_first,
             is_simple,
             expects_continue,
-            is_grpc,
+            protocol,
             messages: 0,
             retransmitted: self.flow.retransmitted,
             kept: self.sink.keep(ticket, &request),
@@ -237,7 +232,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if unanswered > 0 {
             self.give_up(unanswered);
         }
-        let Some(&Waiting { ticket, method, ended, is_grpc, .. }) = self.dialogue.line.first().filter(|_| answers)
+        let Some(&Waiting { ticket, method, ended, protocol, .. }) = self.dialogue.line.first().filter(|_| answers)
         else {
             if is_final {
                 self.dialogue.line.overtake();
@@ -267,7 +262,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
         }
         // Only such content may be a stream. Events in a body of known length are not counted.
         let may_stream = head.framing != Framing::Unknown && !matches!(head.framing, Framing::Length(1..));
-        if status == Some(200) && (may_stream || is_grpc) {
+        if status == Some(200) && (may_stream || protocol == Protocol::Grpc) {
             return self.watch(head);
         }
         Follows::Body
@@ -475,7 +470,8 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn watch(&mut self, head: &ResponseHead<'_>) -> Follows {
         let fields = FieldLines(head.fields);
         let kind = fields.find(b"content-type").and_then(Kind::of).filter(|&kind| kind != Kind::Grpc);
-        let is_coded = || fields.find(b"content-encoding").is_some();
+        let is_identity = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
+        let is_coded = || fields.find(b"content-encoding").is_some_and(|coding| !is_identity(coding));
         let Some(kind) = kind.filter(|kind| kind.is_grpc() || !is_coded()) else { return Follows::Body };
         let Some(answer) = &mut self.dialogue.answer else { return Follows::Body };
         let is_grpc = kind.is_grpc();
@@ -505,8 +501,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             if let Some(grpc) = answer.watched.as_ref().and_then(|watched| watched.grpc) {
                 self.sink.grpc_status(answer.ticket, grpc, answer.status);
             }
-            let protocol = if asked.is_grpc { Protocol::Grpc } else { Protocol::Http1 };
-            tell(self.flow, client, asked, Some(&answer.ended(ended, protocol)), self.sink);
+            tell(self.flow, client, asked, Some(&answer.ended(ended, asked.protocol)), self.sink);
             self.dialogue.line.remove(0);
         }
         self.dialogue.answer = None;

@@ -42,7 +42,7 @@ pub fn tell<S: Sink>(
     let duration = ended.map(|ts| ts.since(asked.since));
     let status = answered.and_then(|answered| answered.status);
     let latency = answered.and_then(|answered| answered.latency);
-    let unanswered = if asked.is_grpc { Protocol::Grpc } else { Protocol::Http1 };
+    let unanswered = asked.protocol;
     sink.exchange(asked.ticket, Ending { method, status, latency, duration, kept }, || Finished {
         exchange: Exchange {
             ts: asked.since,

@@ -65,6 +65,8 @@ pub struct RequestHead<'a> {
     pub is_cut: bool,
     /// True if the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
+    /// True if the client asks for a WebSocket (RFC 6455 §4.1).
+    pub wants_websocket: bool,
     /// What two readers could understand differently in the head.
     pub ambiguities: Ambiguities,
     /// All lines behind the first one, for [`super::FieldLines`]; empty if some may be missing.
@@ -82,6 +84,7 @@ impl<'a> RequestHead<'a> {
             is_simple: false,
             is_cut: false,
             expects_continue: false,
+            wants_websocket: false,
             ambiguities: Ambiguities::default(),
             fields: b"",
         }
@@ -175,9 +178,12 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             // RFC 9112 §6.3: a request with neither field has no body. If the last coding is not chunked, the end of
             // the body is unknown.
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
-            let Fields { host, expects_continue, ambiguities, .. } = fields;
+            let Fields { host, upgrade, expects_continue, ambiguities, .. } = fields;
+            let wants_websocket = upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
             let bare = RequestHead::bare(method, target);
-            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, fields: all, ..bare })
+            let fields = all;
+            let request = RequestHead { host, framing, expects_continue, wants_websocket, ambiguities, fields, ..bare };
+            Head::Request(request)
         }
         StartLine::Simple { .. } => return None,
     };

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::message::Mark;
 use crate::pipeline::decode::SeqNumber;
-use crate::pipeline::exchange::{Kept, Method};
+use crate::pipeline::exchange::{Kept, Method, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 /// A request that waits for its response.
@@ -37,8 +37,8 @@ pub struct Waiting<K> {
     pub is_simple: bool,
     /// True while the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
-    /// True for a call of gRPC-Web.
-    pub is_grpc: bool,
+    /// The protocol that the request asks for: HTTP/1, gRPC-Web or WebSocket.
+    pub protocol: Protocol,
     /// Messages of gRPC-Web in its content.
     pub messages: u32,
     /// Retransmitted segments of the connection before this request.

@@ -77,8 +77,40 @@ pub fn tell<S: Sink>(stream: &mut Stream<S::Ticket>, is_client: bool, seen: Seen
     }
 }
 
+/// Takes what a header block of a response tells of the status of a gRPC call. `is_first` says that the response begins
+/// with it. A response that is no call of gRPC may begin with such a field as well: transcoders to JSON send it.
+pub fn grpc_of_block<S: Sink>(
+    stream: &mut Stream<S::Ticket>,
+    head: &Head,
+    is_first: bool,
+    ends_stream: bool,
+    sink: &mut S,
+) {
+    let is_call = stream.protocol == Protocol::Grpc;
+    match head.grpc_status {
+        Some(_) if is_first && !is_call && !head.has_unknown => {}
+        Some(grpc) if is_first && !ends_stream => stream.announced = Some(grpc),
+        Some(grpc) => tell_grpc(stream, grpc, sink),
+        None if head.has_unknown => stream.announced = None,
+        None if is_call => {
+            // Without a status of its own, the call has the one that its client takes.
+            let status = head.status.filter(|&status| is_first && status != 200);
+            let assumed = status.map(GrpcStatus::of_http).or(ends_stream.then_some(GrpcStatus::UNKNOWN));
+            stream.announced = stream.announced.or(assumed);
+        }
+        None => {}
+    }
+}
+
+/// The response of a stream has ended. Trailers would have told another status of gRPC than the one it began with.
+pub fn end_grpc<S: Sink>(stream: &mut Stream<S::Ticket>, sink: &mut S) {
+    if let Some(grpc) = stream.announced {
+        tell_grpc(stream, grpc, sink);
+    }
+}
+
 /// Reports the status of a gRPC call, once.
-pub fn tell_grpc<S: Sink>(stream: &mut Stream<S::Ticket>, grpc: GrpcStatus, sink: &mut S) {
+fn tell_grpc<S: Sink>(stream: &mut Stream<S::Ticket>, grpc: GrpcStatus, sink: &mut S) {
     if stream.grpc_status.is_none() {
         stream.grpc_status = Some(grpc);
         stream.protocol = Protocol::Grpc;

@@ -13,7 +13,7 @@ use super::frame::{Frame, Kind};
 use super::head::Head;
 use super::message::{Block, Control, Data, Event, Handler};
 use super::state::Dialogue;
-use super::streams::{Answer, MAX_STREAMS, REQUEST, RESPONSE, Stream};
+use super::streams::{Answer, REQUEST, RESPONSE, Stream};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
     Code, Codes, Ending, ErrorCode, Exchange, Fields, Finished, Kept, Method, NoFields, Note, Protocol, Request,
@@ -34,8 +34,9 @@ const HEADER_TABLE_SIZE: u16 = 1;
 /// How many frames with GOAWAY of a direction end streams. A server that closes gracefully sends two.
 const MAX_GOAWAYS: u8 = 8;
 
-/// How far behind a hole the number of a stream may be ahead of the newest one.
-const MAX_AHEAD: u32 = 4 * MAX_STREAMS as u32;
+/// How far behind a hole the number of a stream may be ahead of the newest one that either side has used: as many
+/// requests as a busy proxy sends in a quarter of a minute on one connection.
+const MAX_AHEAD: u32 = 1 << 18;
 
 /// The [`Handler`] of one call: frames of `direction` come in, and the dialogue and the sink learn of them.
 pub struct Turn<'a, S: Sink> {
@@ -131,10 +132,11 @@ impl<S: Sink> Handler for Turn<'_, S> {
     }
 
     fn may_follow(&self, frame: &Frame) -> bool {
-        let Dialogue { streams, first, newest, .. } = &*self.dialogue;
+        let Dialogue { streams, first, newest, answered, .. } = &*self.dialogue;
         let id = frame.stream;
         let is_odd = id % 2 == 1;
-        let is_ahead = is_odd && id > *newest && (*newest == 0 || id - *newest <= MAX_AHEAD);
+        let known = *newest.max(answered);
+        let is_ahead = is_odd && id > *newest && (*newest == 0 || id <= known.saturating_add(MAX_AHEAD));
         match frame.kind {
             _ if id == 0 => true,
             Kind::Reset | Kind::WindowUpdate | Kind::Priority if is_odd && id <= *newest => true,
@@ -181,7 +183,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             return;
         } else {
             // A block that was not seen may have been that of trailers, if the stream may have been opened before.
-            let is_new = block.bytes.is_none() && id > self.dialogue.first;
+            let is_new = block.bytes.is_none() && id >= self.dialogue.first;
             if !head.is_request() && !is_new {
                 if !head.has_unknown {
                     self.sink.note(Note::ParseError);
@@ -260,6 +262,7 @@ impl<'a, S: Sink> Turn<'a, S> {
                 .map(|side| self.dialogue.holes[side as usize]),
             answer: None,
             grpc_status: None,
+            announced: None,
             codes: Codes::default(),
         });
     }
@@ -294,9 +297,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             stream.answer = Some(Answer { status, latency, queued, since, ended: None });
             content::answer(stream, head, self.dialogue.holes[self.direction as usize]);
         }
-        if let Some(grpc) = head.grpc_status {
-            content::tell_grpc(stream, grpc, self.sink);
-        }
+        content::grpc_of_block(stream, head, is_final, block.ends_stream, self.sink);
         if block.ends_stream {
             self.end_response(id, block.until);
         }
@@ -310,6 +311,9 @@ impl<'a, S: Sink> Turn<'a, S> {
             id % 2 == 1 && (*first..=*newest).contains(&id) && (holes[*client as usize] == 0 || reset.contains(&id));
         let is_late = is_late || id.is_multiple_of(2) && id <= *promised;
         let Some(status) = head.status.filter(|&status| status >= 200 && !is_late) else { return };
+        if id % 2 == 1 {
+            self.dialogue.answered = self.dialogue.answered.max(id);
+        }
         let response = Response { status, latency: None, bytes: block.size };
         let ticket = self.sink.unasked(&self.sides(), &response);
         self.sink.note(Note::Orphan);
@@ -344,6 +348,7 @@ impl<'a, S: Sink> Turn<'a, S> {
             holes: [0, self.dialogue.holes[self.direction as usize]],
             answer: Some(Answer { status: Some(status), latency: None, queued: 0, since: block.since, ended: None }),
             grpc_status: None,
+            announced: None,
             codes: Codes::default(),
         });
     }
@@ -364,6 +369,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn end_response(&mut self, id: u32, ts: Timestamp) {
         let Some(stream) = self.dialogue.streams.get_mut(id) else { return };
         let is_asked = stream.is_asked;
+        content::end_grpc(stream, self.sink);
         if let Some(answer) = &mut stream.answer {
             answer.ended = Some(ts);
         }

@@ -17,9 +17,18 @@ pub const PADDED: u8 = 0x8;
 /// Flag of HEADERS: a priority comes before the header block.
 pub const PRIORITY: u8 = 0x20;
 
-/// The length of a frame that every receiver accepts (RFC 9113 §4.2). Few senders send longer ones, although
-/// `SETTINGS_MAX_FRAME_SIZE` may allow 2^24 - 1.
+/// The length of a frame that every receiver accepts (RFC 9113 §4.2). Frames other than DATA are hardly ever longer.
 const USUAL_MAX: u32 = 1 << 14;
+
+/// No sender is known whose frames of DATA are longer, although `SETTINGS_MAX_FRAME_SIZE` may allow 2^24 - 1: gRPC sends
+/// 128 KiB, and Go's client 512 KiB.
+pub const LONGEST_DATA: u32 = 1 << 20;
+
+/// The longest extension frame that counts as likely.
+const LONGEST_EXTENSION: u32 = 1024;
+
+/// The highest type that is read: `PRIORITY_UPDATE`.
+pub const LAST_TYPE: u8 = 0x10;
 
 /// The type of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +43,8 @@ pub enum Kind {
     GoAway,
     WindowUpdate,
     Continuation,
+    /// ALTSVC (RFC 7838), ORIGIN (RFC 8336) or `PRIORITY_UPDATE` (RFC 9218).
+    Extension,
     /// RFC 9113 §5.5: receivers ignore types that they do not know.
     Unknown,
 }
@@ -71,7 +82,10 @@ impl Frame {
         let [high, middle, low, kind, flags, stream @ ..] = *header;
         let stream = u32::from_be_bytes(stream);
         Self {
-            kind: KINDS.get(usize::from(kind)).copied().unwrap_or(Kind::Unknown),
+            kind: match kind {
+                0x0a | 0x0c | LAST_TYPE => Kind::Extension,
+                _ => KINDS.get(usize::from(kind)).copied().unwrap_or(Kind::Unknown),
+            },
             flags,
             stream: stream & (u32::MAX >> 1),
             length: u32::from_be_bytes([0, high, middle, low]),
@@ -94,15 +108,15 @@ impl Frame {
     pub fn is_allowed(&self) -> bool {
         let of_stream = self.stream != 0;
         match self.kind {
-            Kind::Data | Kind::Headers | Kind::Continuation => of_stream,
+            // RFC 9113 §6.3: a priority of another length than 5 is an error of the stream alone.
+            Kind::Data | Kind::Headers | Kind::Continuation | Kind::Priority => of_stream,
             Kind::PushPromise => of_stream && self.length >= 4,
-            Kind::Priority => of_stream && self.length == 5,
             Kind::Reset => of_stream && self.length == 4,
             Kind::Settings => !of_stream && self.length.is_multiple_of(6) && (self.length == 0 || !self.has(ACK)),
             Kind::Ping => !of_stream && self.length == 8,
             Kind::GoAway => !of_stream && self.length >= 8,
             Kind::WindowUpdate => self.length == 4,
-            Kind::Unknown => true,
+            Kind::Extension | Kind::Unknown => true,
         }
     }
 
@@ -114,7 +128,7 @@ impl Frame {
             Kind::PushPromise => END_HEADERS | PADDED,
             Kind::Continuation => END_HEADERS,
             Kind::Settings | Kind::Ping => ACK,
-            Kind::Priority | Kind::Reset | Kind::GoAway | Kind::WindowUpdate => 0,
+            Kind::Priority | Kind::Reset | Kind::GoAway | Kind::WindowUpdate | Kind::Extension => 0,
             Kind::Unknown => return false,
         };
         let is_empty = self.kind == Kind::Data && self.length == 0 && !self.has(END_STREAM)
@@ -122,6 +136,9 @@ impl Frame {
         let is_short = match self.kind {
             Kind::Settings => self.length <= 6 * 32,
             Kind::GoAway => self.length <= 1024,
+            Kind::Data => self.length <= LONGEST_DATA,
+            Kind::Priority => self.length == 5,
+            Kind::Extension => self.stream == 0 && self.length <= LONGEST_EXTENSION,
             _ => self.length <= USUAL_MAX,
         };
         self.is_allowed() && self.flags & !known_flags == 0 && is_short && !is_empty && !self.is_reserved
@@ -148,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_header_is_allowed_where_its_type_may_stand() {
-        let table: [(&str, [u8; HEADER], bool, bool); 14] = [
+        let table: [(&str, [u8; HEADER], bool, bool); 20] = [
             ("SETTINGS", [0, 0, 18, 4, 0, 0, 0, 0, 0], true, true),
             ("SETTINGS of a stream", [0, 0, 18, 4, 0, 0, 0, 0, 1], false, false),
             ("SETTINGS of a wrong length", [0, 0, 17, 4, 0, 0, 0, 0, 0], false, false),
@@ -157,6 +174,12 @@ mod tests {
             ("HEADERS of no stream", [0, 0, 7, 1, 5, 0, 0, 0, 0], false, false),
             ("HEADERS with unknown flags", [0, 0, 7, 1, 0x45, 0, 0, 0, 1], true, false),
             ("DATA of the greatest length", [255, 255, 255, 0, 0, 0, 0, 0, 1], true, false),
+            ("DATA of a megabyte", [16, 0, 0, 0, 0, 0, 0, 0, 1], true, true),
+            ("HEADERS of a megabyte", [16, 0, 0, 1, 5, 0, 0, 0, 1], true, false),
+            ("PRIORITY", [0, 0, 5, 2, 0, 0, 0, 0, 3], true, true),
+            ("PRIORITY of a wrong length", [0, 0, 4, 2, 0, 0, 0, 0, 3], true, false),
+            ("PRIORITY_UPDATE", [0, 0, 7, 16, 0, 0, 0, 0, 0], true, true),
+            ("ALTSVC with unknown flags", [0, 0, 7, 10, 1, 0, 0, 0, 0], true, false),
             ("zeros", [0; HEADER], false, false),
             ("PING", [0, 0, 8, 6, 1, 0, 0, 0, 0], true, true),
             ("WINDOW_UPDATE with the reserved bit", [0, 0, 4, 8, 0, 0x80, 0, 0, 1], true, false),

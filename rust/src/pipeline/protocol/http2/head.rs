@@ -161,9 +161,10 @@ impl Head {
         self.has_method || self.has_scheme || self.path != Part::Missing || self.authority != Part::Missing
     }
 
-    /// True if the block is that of a request for sure: it has a method, and the rest may be there.
+    /// True if the block is that of a request for sure: it has a method or a scheme, and the rest may be there. Of a
+    /// connection that was joined midway, only GET and POST are known methods.
     pub fn is_whole_request(&self) -> bool {
-        self.has_method
+        (self.has_method || self.has_scheme)
             && self.status.is_none()
             && (self.path != Part::Missing || self.is_connect() || self.has_unknown)
     }
@@ -196,6 +197,8 @@ impl Head {
     /// it where `:authority` does not.
     pub fn host<'a>(&'a self, unknown: &'a [u8]) -> Option<&'a [u8]> {
         match (&self.authority, &self.host) {
+            // An empty authority names nobody.
+            (Part::Known(none), Part::Known(range)) if none.is_empty() => Some(&self.text[range.clone()]),
             (Part::Known(range), _) => (!self.is_connect()).then_some(&self.text[range.clone()]),
             (Part::Missing, Part::Known(range)) if !self.has_unknown => Some(&self.text[range.clone()]),
             (Part::Missing, Part::Missing) if !self.has_unknown => None,

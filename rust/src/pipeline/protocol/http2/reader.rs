@@ -264,7 +264,7 @@ impl Reader {
                 }
                 self.state = State::Payload { frame, left: length, is_torn: false };
             }
-            Kind::Priority | Kind::Ping | Kind::WindowUpdate | Kind::Unknown => self.skip_on(length),
+            Kind::Priority | Kind::Ping | Kind::WindowUpdate | Kind::Extension | Kind::Unknown => self.skip_on(length),
         }
         rest
     }

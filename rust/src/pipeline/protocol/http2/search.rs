@@ -7,7 +7,7 @@
 //!
 //! Nothing is reported of what is passed until then.
 
-use super::frame::{Frame, HEADER, Kind};
+use super::frame::{self, Frame, HEADER, Kind};
 use crate::pipeline::steps;
 
 /// Number of headers that are enough wherever they are.
@@ -48,8 +48,8 @@ fn chain(bytes: &[u8], is_segment: bool, may_follow: &impl Fn(&Frame) -> bool) -
     let (mut rest, mut seen, mut hides_block) = (bytes, 0, false);
     loop {
         let Some((header, behind)) = rest.split_first_chunk::<HEADER>() else { return Found::Nothing };
-        // The type, and nearly always the highest byte of the length, rule out nearly all other bytes.
-        if header[3] > Kind::Continuation as u8 || header[0] > 0 {
+        // The type and the highest byte of the length rule out nearly all other bytes.
+        if header[3] > frame::LAST_TYPE || u32::from(header[0]) > frame::LONGEST_DATA >> 16 {
             return Found::Nothing;
         }
         steps::add(1);

@@ -19,6 +19,8 @@ pub struct Dialogue<K> {
     pub first: u32,
     /// The highest number of a stream that the client was seen to open.
     pub newest: u32,
+    /// The highest number of a stream of the client that the server was seen to answer.
+    pub answered: u32,
     /// Number of streams that were seen.
     pub seen: u32,
     /// The newest stream that the server has promised.
@@ -44,6 +46,7 @@ impl<K> Dialogue<K> {
             ticket: None,
             first: 1,
             newest: 0,
+            answered: 0,
             seen: 0,
             promised: 0,
             busy: 0,
@@ -119,6 +122,7 @@ impl<K: Copy> Dialogue<K> {
             holes: [0; 2],
             answer: None,
             grpc_status: None,
+            announced: None,
             codes: Codes::default(),
         });
         dialogue

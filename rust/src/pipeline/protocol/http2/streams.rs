@@ -54,6 +54,8 @@ pub struct Stream<K> {
     pub holes: [u16; 2],
     pub answer: Option<Answer>,
     pub grpc_status: Option<GrpcStatus>,
+    /// The status of gRPC that the call has if no trailers tell another one.
+    pub announced: Option<GrpcStatus>,
     /// The codes with which either side has ended it.
     pub codes: Codes,
 }

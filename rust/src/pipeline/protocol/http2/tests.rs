@@ -344,6 +344,44 @@ fn a_grpc_call_tells_its_messages_and_its_status() {
 }
 
 #[test]
+fn a_grpc_call_without_a_status_of_its_own_has_the_one_that_its_client_takes() {
+    type Field<'a> = (&'a str, &'a str);
+    /// The type of the request, how the response begins, its trailers, and the status that is told.
+    type Case<'a> = (Field<'a>, &'a [Field<'a>], Option<&'a [Field<'a>]>, &'a str);
+    const GRPC: Field<'_> = ("content-type", "application/grpc");
+    const JSON: Field<'_> = ("content-type", "application/json");
+    let table: [Case<'_>; 10] = [
+        (GRPC, &[(":status", "403")], None, "PERMISSION_DENIED"),
+        (GRPC, &[(":status", "404"), ("content-type", "text/html")], None, "UNIMPLEMENTED"),
+        (GRPC, &[(":status", "502")], None, "UNAVAILABLE"),
+        (GRPC, &[(":status", "418")], None, "UNKNOWN"),
+        (GRPC, &[(":status", "503"), GRPC, ("grpc-status", "8")], None, "RESOURCE_EXHAUSTED"),
+        (GRPC, &[(":status", "200"), GRPC], Some(&[("server", "peer")]), "UNKNOWN"),
+        (GRPC, &[(":status", "200"), GRPC], None, "-"),
+        (GRPC, &[(":status", "200"), GRPC, ("grpc-status", "0")], Some(&[("grpc-status", "13")]), "INTERNAL"),
+        (GRPC, &[(":status", "200"), GRPC, ("grpc-status", "5")], None, "NOT_FOUND"),
+        (JSON, &[(":status", "200"), JSON, ("grpc-status", "0")], None, "-"),
+    ];
+    for (kind, begins, trailers, want) in table {
+        let mut talk = Talk::begun();
+        talk.post(1, "/pkg.Service/Method", &[kind]);
+        talk.up(data(1, b"\0\0\0\0\0", true));
+        let head = talk.headers(Direction::Down, 1, false, begins);
+        talk.down(head);
+        talk.down(data(1, b"", trailers.is_none()));
+        if let Some(trailers) = trailers {
+            let trailers = talk.headers(Direction::Down, 1, true, trailers);
+            talk.down(trailers);
+        }
+        let script = run(&parts(&talk.said), true);
+        let told: Vec<_> = script.lines.iter().filter_map(|line| line.split_once(" of 1 Some(")).collect();
+        let told = told.first().map_or("-", |(status, _)| status);
+        let protocol = script.exchanges[0].1.protocol.name();
+        assert_eq!((told, protocol), (want, if kind == GRPC { "grpc" } else { "http2" }), "{begins:?} {trailers:?}");
+    }
+}
+
+#[test]
 fn a_response_is_queued_while_the_server_sends_other_streams() {
     let mut talk = Talk::begun();
     talk.get(1, "/big");
@@ -400,6 +438,19 @@ fn what_rfc_9113_forbids_is_told_and_invents_nothing() {
     let even = request(&mut talk, 2);
     talk.up(even);
     assert_eq!(converse(&talk), [""; 0], "a client opens streams with odd numbers");
+}
+
+#[test]
+fn a_priority_of_a_wrong_length_ends_no_more_than_its_stream() {
+    let mut talk = Talk::begun();
+    talk.get(1, "/a");
+    talk.up(peer::frame(2, 0, 1, b"four"));
+    talk.get(3, "/a");
+    talk.answer(1, "200", b"");
+    talk.answer(3, "200", b"");
+    let script = run(&parts(&talk.said), true);
+    let want = ["GET", "a.example", "/a"].map(String::from);
+    assert_eq!(script.requests, [want.clone(), want], "{:?}", script.lines);
 }
 
 #[test]

@@ -208,6 +208,10 @@ impl Decryption {
     /// Ends the connection. What waits is read if its secrets are there now.
     pub fn end(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
         self.retry(Timestamp(i64::MAX), crypt, out);
+        let has_failed = self.sides.iter().any(|side| side.failures > 0);
+        if has_failed && !self.sides.iter().any(|side| side.has_opened) {
+            self.close(Closed::Damaged, crypt, out);
+        }
         self.drop_waiting(crypt);
         for side in &mut self.sides {
             side.clear(&mut crypt.ciphers, &mut crypt.buffers);
@@ -225,7 +229,7 @@ impl Decryption {
     fn take(&mut self, piece: &Piece<'_>, crypt: &mut Crypt, out: &mut impl Outlet) {
         self.retry(piece.ts, crypt, out);
         if self.must_wait(piece.direction) {
-            return self.keep(Kept::new(piece, piece.bytes), crypt);
+            return self.keep(Kept::new(piece, piece.bytes), crypt, out);
         }
         if let Err((stop, rest)) = self.read(piece, crypt, out) {
             let rest = Kept::new(&Piece { skipped: 0, ..*piece }, rest);
@@ -252,14 +256,14 @@ impl Decryption {
             Stop::Server => waiting.for_server = true,
             Stop::Client | Stop::Closed(_) => {}
         }
-        self.keep(rest, crypt);
+        self.keep(rest, crypt, out);
         if stop == Stop::Client {
             self.resume(crypt, out);
         }
     }
 
-    /// Lets a piece wait, behind all others.
-    fn keep(&mut self, kept: Kept, crypt: &mut Crypt) {
+    /// Lets a piece wait, behind all others. If too much waits, goes on without what lacks its secret, or drops everything.
+    fn keep(&mut self, kept: Kept, crypt: &mut Crypt, out: &mut impl Outlet) {
         let Some(waiting) = &mut self.waiting else { return };
         if waiting.is_full {
             return;
@@ -267,7 +271,10 @@ impl Decryption {
         waiting.cost += kept.cost();
         crypt.waiting += kept.cost();
         waiting.queue.push_back(kept);
-        if waiting.cost > MAX_WAITING || crypt.waiting > MAX_WAITING_TOTAL {
+        if (waiting.cost > MAX_WAITING || crypt.waiting > MAX_WAITING_TOTAL)
+            && !self.go_on_without(crypt, out)
+            && let Some(waiting) = &mut self.waiting
+        {
             crypt.waiting -= waiting.cost;
             (waiting.cost, waiting.queue) = (0, VecDeque::new());
             waiting.is_full = true;
@@ -284,7 +291,7 @@ impl Decryption {
                 return;
             }
             if self.must_wait(kept.direction) {
-                self.keep(kept, crypt);
+                self.keep(kept, crypt, out);
                 continue;
             }
             let Err((stop, rest)) = self.read(&kept.piece(), crypt, out) else { continue };
@@ -315,34 +322,40 @@ impl Decryption {
 
     /// Gives up what has waited for too long.
     fn give_up_waiting(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
+        while self.waiting.is_some() {
+            if !self.go_on_without(crypt, out) {
+                self.close(self.missing(crypt), crypt, out);
+            }
+        }
+    }
+
+    /// Reads on without early data, or without a direction, if that is what lacks its secret. Returns false if nothing can
+    /// be read then.
+    fn go_on_without(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) -> bool {
         let is_early = self.early == Early::Offered || self.side(self.client).stage == Stage::Early;
-        let waiting = self.waiting.as_ref();
-        let can_go_on = waiting.is_some_and(|waiting| {
-            !waiting.is_full && (waiting.for_server || waiting.for_key == Some(self.client)) && is_early
-        });
-        if can_go_on {
+        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.is_full);
+        let Some(waiting) = waiting else { return false };
+        if is_early && (waiting.for_server || waiting.for_key == Some(self.client)) {
             // The rest of the connection can be read without its early data.
             self.skip_early(crypt);
-            self.resume(crypt, out);
-        }
-        if let Some(direction) = self.unreadable(crypt) {
+        } else if let Some(direction) = self.unreadable(crypt) {
             out.closed(self.missing(crypt));
             self.sides[direction as usize].give_up(&mut crypt.ciphers, &mut crypt.buffers);
             if direction != self.client && self.early != Early::Absent {
                 // It stays unknown whether the server takes the early data, which was given up.
                 self.sides[self.client as usize].lose_unknown();
             }
-            self.resume(crypt, out);
+        } else {
+            return false;
         }
-        if self.waiting.is_some() {
-            self.close(self.missing(crypt), crypt, out);
-        }
+        self.resume(crypt, out);
+        true
     }
 
     /// The direction whose secret is missing, if the other direction can perhaps be read without it. In TLS 1.2, both
     /// have the same secret.
     fn unreadable(&self, crypt: &Crypt) -> Option<Direction> {
-        let direction = self.waiting.as_ref().filter(|waiting| !waiting.is_full)?.for_key?;
+        let direction = self.waiting.as_ref()?.for_key?;
         let is_tls13 = self.suite.is_some_and(|suite| suite.is_tls13);
         let has_any = self.secrets(crypt).is_some();
         (is_tls13 && has_any && self.side(direction.reverse()).stage != Stage::Unread).then_some(direction)

@@ -2,7 +2,7 @@
 
 use super::cipher::{Content, HEADER};
 use super::decryption::{Crypt, Decryption, Early, Outlet, Spot, Stop};
-use super::record::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
+use super::record::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use super::side::Stage;
 use crate::pipeline::decode::{Direction, SeqNumber};
 use crate::pipeline::exchange::Closed;
@@ -83,7 +83,7 @@ impl Decryption {
         let open = side.protection.as_ref().and_then(|by| by.open(side.seq, record, &mut crypt.ciphers));
         let Some(Content { kind, bytes, is_padded }) = open else { return self.failed(direction, length) };
         side.seq += 1;
-        (side.failures, side.may_not_open) = (0, false);
+        (side.failures, side.may_not_open, side.has_opened) = (0, false, true);
         side.is_padded |= is_padded;
         self.credit = self.credit.saturating_add(length.saturating_mul(EARNED)).min(super::decryption::CREDIT);
         let content = if kind == APPLICATION_DATA { bytes.len() as u32 } else { 0 };
@@ -93,8 +93,8 @@ impl Decryption {
             HANDSHAKE => self.messages(direction, bytes, spot.ts, crypt)?,
             // A renegotiation of TLS 1.2 changes the keys.
             CHANGE_CIPHER_SPEC => self.sides[direction as usize].protect(None, &mut crypt.ciphers),
-            ALERT => {}
-            _ => return Err(Stop::Closed(Closed::Damaged)),
+            // Alerts, heartbeats and all others carry nothing that is read.
+            _ => {}
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ pub const MAX_PAYLOAD: usize = (1 << 14) + 2048;
 
 /// Content types (RFC 8446 §B.1).
 pub const CHANGE_CIPHER_SPEC: u8 = 20;
-pub const ALERT: u8 = 21;
+/// RFC 6520.
+const HEARTBEAT: u8 = 24;
 pub const HANDSHAKE: u8 = 22;
 pub const APPLICATION_DATA: u8 = 23;
 
@@ -17,7 +18,7 @@ pub const APPLICATION_DATA: u8 = 23;
 pub fn length(bytes: &[u8]) -> Option<usize> {
     let [kind, major, minor, high, low] = *bytes.first_chunk::<HEADER>()?;
     let payload = usize::from(u16::from_be_bytes([high, low]));
-    let is_record = matches!(kind, CHANGE_CIPHER_SPEC..=APPLICATION_DATA) && major == 3 && minor <= 4;
+    let is_record = matches!(kind, CHANGE_CIPHER_SPEC..=HEARTBEAT) && major == 3 && minor <= 4;
     (is_record && payload <= MAX_PAYLOAD).then_some(HEADER + payload)
 }
 

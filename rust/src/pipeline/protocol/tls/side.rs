@@ -65,6 +65,8 @@ pub struct Side {
     pub usual: u16,
     /// True once plaintext was handed on.
     has_begun: bool,
+    /// True once a record was opened.
+    pub has_opened: bool,
     /// True if a record had padding, so that lengths of ciphertext do not tell lengths of plaintext.
     pub is_padded: bool,
     /// True while records may come that nobody can read: early data that the server does not take.

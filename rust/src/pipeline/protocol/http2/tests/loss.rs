@@ -191,3 +191,81 @@ fn behind_a_hole_frames_are_found_and_unknown_names_are_not_guessed() {
     let orphans = script.lines.iter().filter(|line| *line == "Orphan").count();
     assert_eq!((orphans, script.exchanges.iter().filter(|(_, e)| e.status == Some(204)).count()), (1, 9));
 }
+
+/// A conversation of `count` requests, of which one segment is lost. Each says `before` first, and has this content.
+fn lost_once(count: u32, before: &[u8], content: usize, of_frame: usize, segment: usize) -> Script {
+    let mut talk = Talk::begun();
+    for at in 0..count {
+        let stream = 2 * at + 1;
+        let fields = [(":method", "POST"), (":scheme", "http"), (":authority", "a.example"), (":path", "/a")];
+        let mut bytes = [before, &talk.headers(Direction::Up, stream, content == 0, &fields)].concat();
+        for (at, part) in vec![b'x'; content].chunks(of_frame).enumerate() {
+            bytes.extend(data(stream, part, (at + 1) * of_frame >= content));
+        }
+        bytes.chunks(segment).for_each(|segment| talk.up(segment.to_vec()));
+        talk.answer(stream, "200", b"body");
+    }
+    let mut parts = parts(&talk.said);
+    let lost = parts.iter().enumerate().filter(|(_, part)| part.direction == Direction::Up).nth(5).map(|(at, _)| at);
+    parts[lost.unwrap()].is_lost = true;
+    run(&parts, true)
+}
+
+#[test]
+fn frames_are_found_again_behind_a_hole_whatever_they_are() {
+    let update = peer::frame(0x10, 0, 0, b"\0\0\0\x01u=1");
+    let table: [(&str, &[u8], usize, usize, usize); 5] = [
+        ("requests alone", b"", 0, 1, 1448),
+        ("behind an extension frame", &update, 0, 1, 1448),
+        ("usual frames", b"", 40_000, 16_384, 1448),
+        ("long frames", b"", 140_000, 131_060, 1448),
+        ("long frames in large segments", b"", 140_000, 131_060, 64_000),
+    ];
+    for (name, before, content, of_frame, segment) in table {
+        let script = lost_once(20, before, content, of_frame, segment);
+        assert!(script.requests.len() >= 18, "{name}: {} of 20", script.requests.len());
+        assert_eq!(
+            script.exchanges.iter().filter(|(_, one)| one.status.is_some_and(|status| status != 200)).count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn a_hole_of_many_requests_is_left_behind() {
+    for (missing, answers_are_lost) in [(3_000, false), (3_000, true), (100_000, false), (100_000, true)] {
+        let mut talk = Talk::begun();
+        for at in 0..missing + 10 {
+            talk.get(2 * at + 1, "/a");
+            talk.answer(2 * at + 1, "200", b"");
+        }
+        let mut parts = parts(&talk.said);
+        let is_within = |at: usize| (3 + 4..3 + 2 * missing as usize).contains(&at);
+        parts.iter_mut().enumerate().for_each(|(at, part)| {
+            part.is_lost = is_within(at) && (answers_are_lost || part.direction == Direction::Up);
+        });
+        let script = run(&parts, true);
+        let told = script.requests.len();
+        assert!((11..=12).contains(&told), "{missing} lost: {told}");
+    }
+}
+
+#[test]
+fn the_first_request_counts_if_a_part_of_its_block_is_lost() {
+    let mut talk = Talk::begun();
+    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/a")];
+    let bytes = talk.headers(Direction::Up, 1, true, &fields);
+    let (start, end) = bytes.split_at(bytes.len() - 3);
+    talk.up(start.to_vec());
+    talk.up(end.to_vec());
+    talk.get(3, "/b");
+    talk.answer(1, "200", b"");
+    let mut parts = parts(&talk.said);
+    parts[4].is_lost = true;
+    let script = run(&parts, true);
+    assert_eq!(
+        script.requests,
+        [["OTHER", "~unknown", "?"], ["GET", "~unknown", "/b"]].map(|one| one.map(String::from))
+    );
+    assert_eq!(script.exchanges[0].1.status, Some(200), "{:?}", script.lines);
+}

@@ -109,3 +109,65 @@ fn a_server_may_answer_a_preface_in_http_1() {
         script.lines
     );
 }
+
+/// A conversation joined midway, of requests with this method and content, in segments of this length, behind which each
+/// is answered.
+fn joined(method: &str, content: usize, of_frame: usize, segment: usize) -> Script {
+    let mut talk = Talk::begun();
+    let begun = talk.said.len() + 2;
+    for at in 0..20 {
+        let (stream, path) = (2 * at + 1, "/up");
+        let fields = [(":method", method), (":scheme", "http"), (":authority", "a.example"), (":path", path)];
+        let mut bytes = talk.headers(Direction::Up, stream, false, &fields);
+        for (at, part) in vec![b'x'; content].chunks(of_frame).enumerate() {
+            bytes.extend(data(stream, part, (at + 1) * of_frame >= content));
+        }
+        bytes.chunks(segment).for_each(|segment| talk.up(segment.to_vec()));
+        talk.answer(stream, "200", b"stored");
+    }
+    let begins = talk.said.iter().enumerate().skip(begun).position(|(_, said)| said.0 == Direction::Down).unwrap();
+    join(&talk, begun + begins)
+}
+
+#[test]
+fn a_connection_is_recognised_whatever_its_methods_and_segments_are() {
+    let table = [
+        ("POST", 3_000, 16_384, 64_000),
+        ("PUT", 3_000, 16_384, 64_000),
+        ("DELETE", 10, 16_384, 1448),
+        ("POST", 20_000, 16_384, 64_000),
+        ("PATCH", 300_000, 16_384, 64_000),
+        ("POST", 40_000, 40_000, 64_000),
+        ("POST", 300_000, 131_060, 64_000),
+        ("POST", 20_000, 16_384, 1448),
+    ];
+    for case in table {
+        let (method, content, of_frame, segment) = case;
+        let script = joined(method, content, of_frame, segment);
+        let answered = script.exchanges.iter().filter(|(_, exchange)| exchange.status == Some(200)).count();
+        assert!(script.requests.len() >= 18 && answered >= 18, "{case:?}: {} {answered}", script.requests.len());
+        let invents = script.requests.iter().any(|[told, ..]| told != method && told != "OTHER");
+        assert!(!invents, "{case:?}: {:?}", script.requests);
+        // What was sent of the last request is all that it says.
+        let sent = script.exchanges.last().map(|(_, exchange)| exchange.request_bytes).unwrap();
+        assert!(sent > content as u64 && sent < content as u64 + 200, "{case:?}: {sent}");
+    }
+}
+
+#[test]
+fn extension_frames_and_continuations_are_frames_as_well() {
+    let mut talk = Talk::begun();
+    let begun = talk.said.len();
+    for at in 0..5 {
+        let stream = 2 * at + 1;
+        talk.up(peer::frame(0x10, 0, 0, b"\0\0\0\x01u=1"));
+        let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/a")];
+        let block = talk.block(Direction::Up, &fields);
+        let (first, rest) = block.split_at(if at % 2 == 0 { 2 } else { block.len() });
+        let rest = if rest.is_empty() { Vec::new() } else { peer::frame(9, 4, stream, rest) };
+        talk.up([peer::frame(1, if rest.is_empty() { 5 } else { 1 }, stream, first), rest].concat());
+        talk.answer(stream, "200", b"body");
+    }
+    let script = join(&talk, begun);
+    assert_eq!((script.requests.len(), script.exchanges.len()), (5, 5), "{:?}", script.lines);
+}

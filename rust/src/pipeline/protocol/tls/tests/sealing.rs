@@ -6,6 +6,7 @@ use super::super::schedule::expand_label;
 use super::super::suite::Hash;
 
 /// Content types.
+pub const ALERT: u8 = 21;
 pub const HANDSHAKE: u8 = 22;
 pub const DATA: u8 = 23;
 

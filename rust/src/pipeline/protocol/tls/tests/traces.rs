@@ -6,13 +6,16 @@ use ring::{digest, hmac};
 
 use super::super::cipher::{Ciphers, Protection};
 use super::super::keys::Secret;
-use super::super::record::{ALERT, APPLICATION_DATA, HANDSHAKE};
+use super::super::record::{APPLICATION_DATA, HANDSHAKE};
 use super::super::schedule::expand_label;
 use super::super::suite::{self, Hash};
 use super::*;
 
 /// The part of the RFC that is needed.
 const TRACES: &str = include_str!("rfc8448.txt");
+
+/// The content type of alerts (RFC 8446 §B.1).
+const ALERT: u8 = 21;
 
 /// `TLS_AES_128_GCM_SHA256`, which all traces use.
 const SUITE: u16 = 0x1301;
