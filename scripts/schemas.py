@@ -63,8 +63,8 @@ OBJECTS = {
         duplicate_acks:n zero_window:n client_handshake_rtt:Histogram server_handshake_rtt:Histogram
         client_rtt:Histogram server_rtt:Histogram""",
     "Capture": """received:n kernel_dropped:n interface_dropped:n unread:n undecodable:n truncated:n truncated_heads:n
-        encapsulated:n copies:n gaps:n gap_bytes:n orphan_responses:n unanswered:n parse_errors:n resyncs:n
-        flows_evicted:n hosts_folded:n sections_folded:n hits_error:n clients_folded:n client_hits_error:n
+        encapsulated:n copies:n gaps:n gap_bytes:n orphan_responses:n unanswered:n unknown_statuses:n parse_errors:n
+        resyncs:n flows_evicted:n hosts_folded:n sections_folded:n hits_error:n clients_folded:n client_hits_error:n
         exchanges_dropped:n clock_steps:n flows:n open_connections:n histogram_halvings:n undecoded:map protocols:map
         ambiguous_framing:map goaways:map undecrypted:map""",
     "ServerName": "name:text connections:n",

@@ -13,8 +13,8 @@ HOSTILE = 'a"b\\c.example'
 
 TCP = "opened closed reset refused segments retransmitted out_of_order duplicate_acks zero_window duplicates"
 CAPTURE = """received kernel_dropped interface_dropped unread truncated truncated_heads copies gaps gap_bytes
-orphan_responses unanswered parse_errors resyncs flows_evicted hosts_folded sections_folded clients_folded
-exchanges_dropped clock_steps flows open_connections"""
+orphan_responses unanswered unknown_statuses parse_errors resyncs flows_evicted hosts_folded sections_folded
+clients_folded exchanges_dropped clock_steps flows open_connections"""
 """Fields of a snapshot that `whole` counts: the first 1, the second 2, and so on."""
 
 

@@ -597,6 +597,11 @@ class Capture:
     def unanswered(self) -> int:
         """Requests without a response."""
     @property
+    def unknown_statuses(self) -> int:
+        """Responses of HTTP/2 whose status could not be resolved, because what it refers to was lost or came before the
+        capture. They are not in ``responses``.
+        """
+    @property
     def parse_errors(self) -> int:
         """Streams that could not be parsed any further."""
     @property

@@ -85,6 +85,7 @@ def streams(capture: Capture) -> str:
         (capture.gaps, "gap", f"in streams ({fmt.scaled(capture.gap_bytes, 'B')})"),
         (capture.orphan_responses, "response", "without a request"),
         (capture.unanswered, "request", "without a response"),
+        (capture.unknown_statuses, "response", "whose status is not known"),
         (capture.parse_errors, "stream", "that could not be read any further"),
         (capture.flows_evicted, "connection", "given up because the table was full"),
     )

@@ -159,6 +159,8 @@ families! {
     ORPHANS: Counter, "netmon.capture.orphan_responses", "{response}", &[];
     /// Requests without a response.
     UNANSWERED: Counter, "netmon.capture.unanswered_requests", "{request}", &[];
+    /// Responses of HTTP/2 whose status could not be resolved.
+    UNKNOWN_STATUSES: Counter, "netmon.capture.unknown_statuses", "{response}", &[];
     /// Streams that could not be parsed any further.
     PARSE_ERRORS: Counter, "netmon.capture.parse_errors", "{stream}", &[];
     /// Times that the next message of a stream was found after a gap or a parse error.

@@ -73,7 +73,7 @@ impl Store {
     /// The points of families that are not by host.
     fn whole<'a>(&'a self, family: &'static Family, end: Timestamp, add: &mut impl FnMut(Labels<'a>, Value<'a>)) {
         let (tcp, capture) = (&self.tcp.counts, &self.capture);
-        let table: [(&Family, u64); 17] = [
+        let table: [(&Family, u64); 18] = [
             (&of::SEGMENTS, tcp.segments),
             (&of::CAPTURED, capture.received),
             (&of::TRUNCATED, capture.truncated),
@@ -83,6 +83,7 @@ impl Store {
             (&of::GAP_BYTES, capture.gap_bytes),
             (&of::ORPHANS, capture.orphan_responses),
             (&of::UNANSWERED, capture.unanswered),
+            (&of::UNKNOWN_STATUSES, capture.unknown_statuses),
             (&of::PARSE_ERRORS, capture.parse_errors),
             (&of::RESYNCS, capture.resyncs),
             (&of::CLOCK_STEPS, capture.clock_steps),

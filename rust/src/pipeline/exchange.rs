@@ -261,6 +261,8 @@ pub enum Note {
     Orphan,
     /// A request without a response.
     Unanswered,
+    /// A response whose status could not be resolved.
+    UnknownStatus,
     /// A stream could not be parsed any further.
     ParseError,
     /// A message was found after a stream had lost synchronisation.

@@ -34,6 +34,9 @@ counters!(
         orphan_responses,
         /// Requests without a response.
         unanswered,
+        /// Responses of HTTP/2 whose status could not be resolved, because what it refers to was lost or came before the
+        /// capture. They are not in ``responses``.
+        unknown_statuses,
         /// Streams that could not be parsed any further.
         parse_errors,
         /// How often the next message of a stream was found after a gap or a parse error.

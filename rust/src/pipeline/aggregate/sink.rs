@@ -319,6 +319,7 @@ impl Sink for Aggregate {
             Note::Orphan => capture.orphan_responses += 1,
             // With a filter, the exchange is counted once it is known whether it is admitted.
             Note::Unanswered => capture.unanswered += u64::from(self.settings.filter.is_none()),
+            Note::UnknownStatus => capture.unknown_statuses += 1,
             Note::ParseError => capture.parse_errors += 1,
             Note::Resync => capture.resyncs += 1,
             Note::TruncatedHead => capture.truncated_heads += 1,

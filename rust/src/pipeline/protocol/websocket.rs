@@ -71,6 +71,14 @@ impl<K: Copy> WebSocket<K> {
         let is_client = direction == self.client;
         let side = &mut self.sides[direction as usize];
         if side.is_over() {
+            // Nothing is read any more, but what is seen counts.
+            let bytes = chunk.bytes.len() as u64 + if chunk.cut { chunk.skipped } else { 0 };
+            if bytes > 0 {
+                sink.bytes(self.ticket, is_client, bytes);
+            }
+            if let Some(opened) = &mut self.opened {
+                opened.count(is_client, bytes, 0, None, chunk.ts);
+            }
             return u64::MAX;
         }
         let mut bytes = chunk.bytes.len() as u64;

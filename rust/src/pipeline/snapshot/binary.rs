@@ -29,7 +29,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 7;
+pub const VERSION: u8 = 8;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +155,7 @@ fields!(Capture {
     gap_bytes,
     orphan_responses,
     unanswered,
+    unknown_statuses,
     parse_errors,
     resyncs,
     flows_evicted,

@@ -39,6 +39,8 @@ counters! {
         orphan_responses,
         /// Requests without a response.
         unanswered,
+        /// Responses of HTTP/2 whose status could not be resolved.
+        unknown_statuses,
         /// Streams that could not be parsed any further.
         parse_errors,
         /// Times that the next message of a stream was found after a gap or a parse error.

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn bytes_have_the_fields_of_both_structs_in_the_order_of_the_table() {
-        let mut want = b"netmon\x07\x02".to_vec();
+        let mut want = b"netmon\x08\x02".to_vec();
         for port in [7, 8] {
             want.extend(Ipv6Addr::LOCALHOST.octets());
             want.push(port);

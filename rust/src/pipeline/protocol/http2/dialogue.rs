@@ -381,6 +381,10 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn reset(&mut self, id: u32, code: u32) {
         let is_client = self.is_client();
         let Some(stream) = self.dialogue.streams.get_mut(id) else { return };
+        if stream.answer.is_some_and(|answer| answer.status != Some(200)) {
+            // The client of gRPC has seen enough.
+            content::end_grpc(stream, self.sink);
+        }
         let code = Code::Reset(ErrorCode::from_number(code));
         stream.codes[usize::from(is_client)] = Some(code);
         self.sink.ends_with(stream.ticket, is_client, code);
@@ -440,8 +444,10 @@ impl<'a, S: Sink> Turn<'a, S> {
             if !stream.has_request {
                 return;
             }
-            if stream.answer.is_none() {
-                sink.note(Note::Unanswered);
+            match stream.answer {
+                None => sink.note(Note::Unanswered),
+                Some(Answer { status: None, .. }) => sink.note(Note::UnknownStatus),
+                Some(_) => {}
             }
             tell(flow, *client, stream, *sink);
         });

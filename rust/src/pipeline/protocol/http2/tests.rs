@@ -343,6 +343,12 @@ fn a_grpc_call_tells_its_messages_and_its_status() {
     assert_eq!(ended, [("grpc", 2, 1), ("grpc", 0, 0)]);
 }
 
+/// The status of gRPC that is told of the first request, `-` if none is.
+fn status_of_grpc(script: &Script) -> &str {
+    let told: Vec<_> = script.lines.iter().filter_map(|line| line.split_once(" of 1 Some(")).collect();
+    told.first().map_or("-", |(status, _)| status)
+}
+
 #[test]
 fn a_grpc_call_without_a_status_of_its_own_has_the_one_that_its_client_takes() {
     type Field<'a> = (&'a str, &'a str);
@@ -374,10 +380,18 @@ fn a_grpc_call_without_a_status_of_its_own_has_the_one_that_its_client_takes() {
             talk.down(trailers);
         }
         let script = run(&parts(&talk.said), true);
-        let told: Vec<_> = script.lines.iter().filter_map(|line| line.split_once(" of 1 Some(")).collect();
-        let told = told.first().map_or("-", |(status, _)| status);
         let protocol = script.exchanges[0].1.protocol.name();
-        assert_eq!((told, protocol), (want, if kind == GRPC { "grpc" } else { "http2" }), "{begins:?} {trailers:?}");
+        let is_grpc = if kind == GRPC { "grpc" } else { "http2" };
+        assert_eq!((status_of_grpc(&script), protocol), (want, is_grpc), "{begins:?} {trailers:?}");
+    }
+    // The client may reset the stream instead of waiting for its end.
+    for (status, want) in [("502", "UNAVAILABLE"), ("200", "-")] {
+        let mut talk = Talk::begun();
+        talk.post(1, "/pkg.Service/Method", &[GRPC]);
+        let head = talk.headers(Direction::Down, 1, false, &[(":status", status)]);
+        talk.down(head);
+        talk.up(reset(1, 7));
+        assert_eq!(status_of_grpc(&run(&parts(&talk.said), true)), want);
     }
 }
 

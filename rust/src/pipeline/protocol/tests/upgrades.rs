@@ -35,7 +35,7 @@ fn an_upgrade_is_told_once_and_its_exchange_ends_with_the_connection() {
 fn messages_count_for_the_request_of_the_upgrade() {
     type Row<'a> = (&'a str, &'a [&'a [u8]], &'a [&'a str], [u64; 2]);
     let together = [SWITCH, b"\x81\x02hi\x82\x00"].concat();
-    let table: [Row<'_>; 8] = [
+    let table: [Row<'_>; 9] = [
         (
             "both sides",
             &[ASK, SWITCH, HELLO, b"<\x81\x02hi", BYE, b"<\x88\x02\x03\xe8"],
@@ -72,6 +72,12 @@ fn messages_count_for_the_request_of_the_upgrade() {
             &[ASK, SWITCH, b">GET / HTTP/1.1\r\n\r\n", b"<\x81\x00"],
             &["ParseError", "1 messages to 1"],
             [2, 18],
+        ),
+        (
+            "bytes behind what is no frame",
+            &[ASK, SWITCH, b">GET / HTTP/1.1\r\n\r\n", b">more", b"<\x81\x00", b">\x81\x00"],
+            &["ParseError", "1 messages to 1"],
+            [2, 24],
         ),
         (
             "an upgrade without its request",

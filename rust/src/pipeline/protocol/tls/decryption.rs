@@ -208,8 +208,7 @@ impl Decryption {
     /// Ends the connection. What waits is read if its secrets are there now.
     pub fn end(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
         self.retry(Timestamp(i64::MAX), crypt, out);
-        let has_failed = self.sides.iter().any(|side| side.failures > 0);
-        if has_failed && !self.sides.iter().any(|side| side.has_opened) {
+        if self.sides.iter().any(|side| side.failures > 0) && self.sides.iter().all(|side| !side.has_opened) {
             self.close(Closed::Damaged, crypt, out);
         }
         self.drop_waiting(crypt);
@@ -333,8 +332,7 @@ impl Decryption {
     /// be read then.
     fn go_on_without(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) -> bool {
         let is_early = self.early == Early::Offered || self.side(self.client).stage == Stage::Early;
-        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.is_full);
-        let Some(waiting) = waiting else { return false };
+        let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_full) else { return false };
         if is_early && (waiting.for_server || waiting.for_key == Some(self.client)) {
             // The rest of the connection can be read without its early data.
             self.skip_early(crypt);

@@ -269,3 +269,20 @@ fn the_first_request_counts_if_a_part_of_its_block_is_lost() {
     );
     assert_eq!(script.exchanges[0].1.status, Some(200), "{:?}", script.lines);
 }
+
+#[test]
+fn a_response_whose_status_was_inserted_in_a_hole_is_told_as_unknown() {
+    let mut talk = Talk::begun();
+    for at in 0..4 {
+        talk.get(2 * at + 1, "/a");
+        // A status that is not in the static table is inserted once, and referred to from then on.
+        talk.answer(2 * at + 1, "418", b"body");
+    }
+    let mut parts = parts(&talk.said);
+    parts[4].is_lost = true;
+    let script = run(&parts, true);
+    let told = |what: &str| script.lines.iter().filter(|line| line.starts_with(what)).count();
+    assert_eq!((script.requests.len(), told("418 to"), told("UnknownStatus"), told("Unanswered")), (4, 0, 3, 1));
+    let timed = script.exchanges.iter().filter(|(_, exchange)| exchange.latency.is_some()).count();
+    assert_eq!(timed, 3, "{:?}", script.lines);
+}
