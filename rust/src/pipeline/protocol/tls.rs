@@ -9,6 +9,7 @@ pub mod keys;
 pub mod outside;
 mod places;
 mod record;
+mod resume;
 mod schedule;
 mod search;
 mod side;

@@ -4,7 +4,6 @@
 //! is missing, both directions wait, so that nothing is lost or reordered if it comes in time. If it does not, the other
 //! direction is read alone.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cipher::{Ciphers, Protection, Randoms};
@@ -13,7 +12,7 @@ use super::keys::{ClientRandom, Keys, Secret, Secrets};
 use super::record::{Buffers, Next};
 use super::side::{Side, Stage};
 use super::suite::{self, Suite};
-use super::waiting::{Kept, MAX_WAITING, MAX_WAITING_TOTAL, Piece, Waiting};
+use super::waiting::{Kept, Piece, Waiting};
 use crate::pipeline::decode::{Direction, SeqNumber};
 use crate::pipeline::exchange::Closed;
 use crate::pipeline::flow::Cover;
@@ -90,16 +89,16 @@ pub(super) enum Early {
 /// The state of a connection.
 #[derive(Debug)]
 pub struct Decryption {
-    client: Direction,
-    is_closed: bool,
+    pub(super) client: Direction,
+    pub(super) is_closed: bool,
     pub(super) early: Early,
     /// True if client data waited when the server decided about it.
     is_turn_of_client: bool,
     pub(super) suite: Option<Suite>,
     /// What the hellos have told; `None` before them, and once all keys are made of it.
-    hellos: Option<Box<Hellos>>,
+    pub(super) hellos: Option<Box<Hellos>>,
     pub(super) sides: [Side; 2],
-    waiting: Option<Box<Waiting>>,
+    pub(super) waiting: Option<Box<Waiting>>,
     /// Bytes of records that may be opened by trial; see `search`.
     pub(super) credit: u32,
     handshake: Handshake,
@@ -117,8 +116,8 @@ enum Handshake {
 
 /// Random values of client and server, and the encrypt-then-MAC extension of TLS 1.2.
 #[derive(Debug, Default)]
-struct Hellos {
-    client: ClientRandom,
+pub(super) struct Hellos {
+    pub(super) client: ClientRandom,
     server: [u8; 32],
     encrypts_first: bool,
     /// In which directions the keys of application data are made.
@@ -167,7 +166,7 @@ impl Decryption {
         self.sides.iter().map(Side::held).sum::<usize>() + self.waiting.as_ref().map_or(0, |waiting| waiting.cost)
     }
 
-    fn side(&self, direction: Direction) -> &Side {
+    pub(super) fn side(&self, direction: Direction) -> &Side {
         &self.sides[direction as usize]
     }
 
@@ -191,18 +190,6 @@ impl Decryption {
     pub fn finish(&mut self, direction: Direction, ts: Timestamp, crypt: &mut Crypt, out: &mut impl Outlet) {
         let (seq, ack) = (SeqNumber::default(), None);
         self.take(&Piece { direction, skipped: 0, bytes: b"", seq, ack, ts, is_end: true }, crypt, out);
-    }
-
-    /// Reads what waits if its secrets have come, and gives up what has waited for too long.
-    pub fn retry(&mut self, now: Timestamp, crypt: &mut Crypt, out: &mut impl Outlet) {
-        let Some(waiting) = &self.waiting else { return };
-        let is_over = waiting.is_over(now);
-        if waiting.generation != crypt.keys.generation() && !waiting.is_full {
-            self.resume(crypt, out);
-        }
-        if is_over && self.waiting.is_some() {
-            self.give_up_waiting(crypt, out);
-        }
     }
 
     /// Ends the connection. What waits is read if its secrets are there now.
@@ -236,164 +223,18 @@ impl Decryption {
         }
     }
 
-    /// True if a direction waits.
-    fn must_wait(&self, direction: Direction) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| {
-            waiting.for_key.is_some() || waiting.is_full || waiting.for_server && direction == self.client
-        })
-    }
-
-    /// Takes note that a direction cannot go on, and lets the rest of its piece wait.
-    fn stop(&mut self, stop: Stop, direction: Direction, rest: Kept, crypt: &mut Crypt, out: &mut impl Outlet) {
-        if let Stop::Closed(reason) = stop {
-            return self.close(reason, crypt, out);
-        }
-        let waiting = self.waiting.get_or_insert_with(|| Box::new(Waiting::new(rest.ts)));
-        waiting.generation = crypt.keys.generation();
-        match stop {
-            Stop::Key => waiting.for_key = Some(direction),
-            Stop::Server => waiting.for_server = true,
-            Stop::Client | Stop::Closed(_) => {}
-        }
-        self.keep(rest, crypt, out);
-        if stop == Stop::Client {
-            self.resume(crypt, out);
-        }
-    }
-
-    /// Lets a piece wait, behind all others. If too much waits, goes on without what lacks its secret, or drops everything.
-    fn keep(&mut self, kept: Kept, crypt: &mut Crypt, out: &mut impl Outlet) {
-        let Some(waiting) = &mut self.waiting else { return };
-        if waiting.is_full {
-            return;
-        }
-        waiting.cost += kept.cost();
-        crypt.waiting += kept.cost();
-        waiting.queue.push_back(kept);
-        if (waiting.cost > MAX_WAITING || crypt.waiting > MAX_WAITING_TOTAL)
-            && !self.go_on_without(crypt, out)
-            && let Some(waiting) = &mut self.waiting
-        {
-            crypt.waiting -= waiting.cost;
-            (waiting.cost, waiting.queue) = (0, VecDeque::new());
-            waiting.is_full = true;
-        }
-    }
-
-    /// Reads what waits, until something has to wait on.
-    fn resume(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
-        let Some(mut before) = self.waiting.take() else { return };
-        crypt.waiting -= before.cost;
-        let mut queue = std::mem::take(&mut before.queue);
-        while let Some(mut kept) = queue.pop_front() {
-            if self.is_closed {
-                return;
-            }
-            if self.must_wait(kept.direction) {
-                self.keep(kept, crypt, out);
-                continue;
-            }
-            let Err((stop, rest)) = self.read(&kept.piece(), crypt, out) else { continue };
-            let rest = rest.len();
-            kept.shorten(rest);
-            let direction = kept.direction;
-            match stop {
-                Stop::Closed(reason) => self.close(reason, crypt, out),
-                Stop::Client => {
-                    // What the client has sent earlier comes first.
-                    queue.push_front(kept);
-                    if let Some(mut waiting) = self.waiting.take() {
-                        crypt.waiting -= waiting.cost;
-                        while let Some(earlier) = waiting.queue.pop_back() {
-                            queue.push_front(earlier);
-                        }
-                    }
-                }
-                Stop::Key | Stop::Server => {
-                    self.stop(stop, direction, kept, crypt, out);
-                    if let Some(waiting) = &mut self.waiting {
-                        waiting.since = before.since;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives up what has waited for too long.
-    fn give_up_waiting(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
-        while self.waiting.is_some() {
-            if !self.go_on_without(crypt, out) {
-                self.close(self.missing(crypt), crypt, out);
-            }
-        }
-    }
-
-    /// Reads on without early data, or without a direction, if that is what lacks its secret. Returns false if nothing can
-    /// be read then.
-    fn go_on_without(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) -> bool {
-        let is_early = self.early == Early::Offered || self.side(self.client).stage == Stage::Early;
-        let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.is_full) else { return false };
-        if is_early && (waiting.for_server || waiting.for_key == Some(self.client)) {
-            // The rest of the connection can be read without its early data.
-            self.skip_early(crypt);
-        } else if let Some(direction) = self.unreadable(crypt) {
-            out.closed(self.missing(crypt));
-            self.sides[direction as usize].give_up(&mut crypt.ciphers, &mut crypt.buffers);
-            if direction != self.client && self.early != Early::Absent {
-                // It stays unknown whether the server takes the early data, which was given up.
-                self.sides[self.client as usize].lose_unknown();
-            }
-        } else {
-            return false;
-        }
-        self.resume(crypt, out);
-        true
-    }
-
-    /// The direction whose secret is missing, if the other direction can perhaps be read without it. In TLS 1.2, both
-    /// have the same secret.
-    fn unreadable(&self, crypt: &Crypt) -> Option<Direction> {
-        let direction = self.waiting.as_ref()?.for_key?;
-        let is_tls13 = self.suite.is_some_and(|suite| suite.is_tls13);
-        let has_any = self.secrets(crypt).is_some();
-        (is_tls13 && has_any && self.side(direction.reverse()).stage != Stage::Unread).then_some(direction)
-    }
-
-    /// Goes on without the early data of the client.
-    pub(super) fn skip_early(&mut self, crypt: &mut Crypt) {
-        let was_taken = self.early == Early::Accepted;
-        self.early = Early::Rejected;
-        let side = &mut self.sides[self.client as usize];
-        if side.stage == Stage::Early {
-            side.enter(Stage::Handshake, None, &mut crypt.ciphers);
-            side.may_not_open = true;
-            if was_taken {
-                side.lose_unknown();
-            }
-        }
-    }
-
     /// The secrets of the connection, as far as they are known.
-    fn secrets(&self, crypt: &Crypt) -> Option<Secrets> {
+    pub(super) fn secrets(&self, crypt: &Crypt) -> Option<Secrets> {
         crypt.keys.find(&self.hellos.as_ref()?.client)
     }
 
     /// The secret of a direction in a stage, if it is known.
-    fn secret<'s>(&self, direction: Direction, stage: Stage, secrets: &'s Secrets) -> Option<&'s Secret> {
+    pub(super) fn secret<'s>(&self, direction: Direction, stage: Stage, secrets: &'s Secrets) -> Option<&'s Secret> {
         secrets.get(stage.label(self.suite?, direction == self.client)?)
     }
 
-    /// Why the secrets of the connection are missing.
-    fn missing(&self, crypt: &Crypt) -> Closed {
-        let awaited = self.waiting.as_ref().and_then(|waiting| waiting.for_key);
-        let has_come = self
-            .secrets(crypt)
-            .is_some_and(|secrets| awaited.is_none_or(|of| self.secret(of, self.side(of).stage, &secrets).is_some()));
-        if has_come { Closed::LateKey } else { Closed::NoKey }
-    }
-
     /// Stops reading, and frees all buffers.
-    fn close(&mut self, reason: Closed, crypt: &mut Crypt, out: &mut impl Outlet) {
+    pub(super) fn close(&mut self, reason: Closed, crypt: &mut Crypt, out: &mut impl Outlet) {
         self.drop_waiting(crypt);
         for side in &mut self.sides {
             side.clear(&mut crypt.ciphers, &mut crypt.buffers);
@@ -405,14 +246,8 @@ impl Decryption {
         }
     }
 
-    fn drop_waiting(&mut self, crypt: &mut Crypt) {
-        if let Some(waiting) = self.waiting.take() {
-            crypt.waiting -= waiting.cost;
-        }
-    }
-
     /// Reads a piece. If a record cannot be read yet, returns why, and the bytes behind that record.
-    fn read<'p>(
+    pub(super) fn read<'p>(
         &mut self,
         piece: &Piece<'p>,
         crypt: &mut Crypt,
