@@ -37,6 +37,11 @@ CLONE_NEWNET = 0x40000000
 """See unshare(2)."""
 CROWD = 105_000
 """Simultaneous connections: enough for the core to look up several at a time (from 100,000 on)."""
+HOST = bytes.fromhex("f1e3c2e5f23a6ba0ab90f4ff")
+KEY = bytes.fromhex("25a849e95ba97d7f")
+VALUE = bytes.fromhex("25a849e95bb8e8b4bf")
+DATE = bytes.fromhex("d07abe941054d444a8200595040b8166e082a62d1bff")
+"""Huffman-coded texts of RFC 7541 appendix C: a host, a name, a value and a date."""
 CAPTURES = Path(__file__).parent.parent / "tests" / "captures"
 FILTERS = (
     "host:*.example.test method:GET",
@@ -128,6 +133,58 @@ def large(count=24):
     return talks
 
 
+def frame(kind, flags, stream, payload):
+    """A frame of HTTP/2 (RFC 9113 §4.1)."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def literal(name, value):
+    """A field that enters no table (RFC 7541 §6.2.2); `name` is the coded index of its name."""
+    return name + bytes([len(value)]) + value
+
+
+def asked(n, *, first):
+    """The header block of a request: what all have in common is sent once."""
+    once = b"\x41\x8c" + HOST + b"\x40\x88" + KEY + b"\x89" + VALUE if first else b"\xbf\xbe"
+    kind = literal(b"\x0f\x10", b"application/grpc" if n % 3 == 2 else b"text/plain")
+    return (b"\x82", b"\x82", b"\x83")[n % 3] + b"\x86" + literal(b"\x04", b"/api/%d/items" % n) + once + kind
+
+
+def answered(n):
+    """The header block of a response, as nginx sends it: most of its texts are Huffman-coded, and enter no table."""
+    status = b"\x88" if n % 3 == 2 else (b"\x88", b"\x8d", b"\x8e")[n % 5 % 3]
+    kind = literal(b"\x0f\x10", b"application/grpc" if n % 3 == 2 else b"text/plain")
+    return status + b"\x0f\x12\x96" + DATE + kind + literal(b"\x0f\x0d", b"%d" % (n % 90))
+
+
+def streamed(connections=16, count=400):
+    """Connections of HTTP/2. A third of the requests are calls of gRPC; some ask for several streams at once."""
+    talks = []
+    for number in range(connections):
+        talk = forge.Conversation(50_000 + number, NOON, client=f"10.0.3.{number % 5}")
+        say(talk, NOON, 0, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"\0\3\0\0\0\x64"))
+        say(talk, NOON, 1, frame(4, 0, 0, b"\0\3\0\0\0\x80") + frame(4, 1, 0, b""))
+        together = 1 + number % 3 * 4
+        for n in range(0, count, together):
+            at = NOON + n * STEP
+            for stream in range(n, n + together):
+                is_call = stream % 3 == 2
+                asks = frame(1, 4 if is_call else 5, 2 * stream + 1, asked(stream, first=stream == 0))
+                if is_call:
+                    asks += frame(0, 1, 2 * stream + 1, b"\0\0\0\0\5hello")
+                say(talk, at + (stream - n) / 1e6, 0, asks)
+            for stream in range(n, n + together):
+                is_call = stream % 3 == 2
+                body = b"\0\0\0\0\x0c" + b"x" * 12 if is_call else b"x" * (stream % 90)
+                said = frame(1, 4, 2 * stream + 1, answered(stream)) + frame(0, int(not is_call), 2 * stream + 1, body)
+                if is_call:
+                    said += frame(1, 5, 2 * stream + 1, literal(b"\0\x0bgrpc-status", b"0"))
+                say(talk, at + STEP / 2 + (stream - n) / 1e6, 1, said)
+            talk.send(at + STEP * 0.75, 0, forge.ACK)
+        talks.append(talk)
+    return talks
+
+
 def foreign(count=200):
     """Connections of TLS, of SSH and of an unknown protocol."""
     greetings = [
@@ -159,14 +216,14 @@ def damaged(talks, chance):
 
 
 def main():
-    mixed = [*kept_alive(), *churn(), *large(), *foreign()]
+    mixed = [*kept_alive(), *churn(), *large(), *streamed(), *foreign()]
     with tempfile.TemporaryDirectory() as folder:
         names = ("whole.pcap", "lossy.pcap", "crowd.pcap", "other.pcapng")
         whole, lossy, crowd, other = (Path(folder) / name for name in names)
         whole.write_bytes(forge.pcap(*mixed))
         crowd.write_bytes(forge.pcap(forge.crowd(CROWD)))
         other.write_bytes(forge.pcapng(*kept_alive(1000), *churn(300), link="vlan"))
-        lossy.write_bytes(forge.pcap(*damaged(kept_alive() + churn() + large(), random.Random(1))))  # noqa: S311
+        lossy.write_bytes(forge.pcap(*damaged(kept_alive() + churn() + large() + streamed(4), random.Random(1))))  # noqa: S311
         read(crowd, "--json", "--workers", "1")
         for form, workers in itertools.product(("--json", "--plain"), "11112"):
             for path in (whole, lossy, other, *CAPTURES.glob("*.pcap*")):
@@ -174,7 +231,7 @@ def main():
         for where in FILTERS:
             read(whole, "--json", "--where", where)
         watch(whole)
-    capture_live([*kept_alive(), *churn(), *large(8), *foreign()])
+    capture_live([*kept_alive(), *churn(), *large(8), *streamed(4), *foreign()])
 
 
 def capture_live(talks):
