@@ -50,6 +50,14 @@ def test_a_file_that_is_no_key_log_is_told(keys):
     assert (level, message) == ("warning", f"key log {keys}: has no secret that can be read; is it in the NSS format?")
 
 
+def test_a_key_log_with_what_another_one_has_is_none_without_secrets(keys):
+    keys.write_text(f"CLIENT_RANDOM {'0' * 64} {'1' * 96}\nno secret\n")
+    again = keys.with_name("again.log")
+    again.write_text(keys.read_text())
+    again.chmod(0o600)
+    assert opened(keylog=[keys, again]) == []
+
+
 def test_secrets_of_more_connections_than_are_kept_are_told(keys):
     keys.write_text("".join(f"CLIENT_RANDOM {number:064x} {'1' * 96}\n" for number in range(100_002)))
     [(level, message)] = opened(keylog=keys)

@@ -12,7 +12,7 @@ use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::protocol::http1::{Answered, Waiting, tell};
 use crate::pipeline::protocol::reader::{Input, Known, Reader};
-use crate::pipeline::protocol::watch::Watch;
+use crate::pipeline::protocol::watch::{Seen, Watch};
 use crate::pipeline::reassembly::Chunk;
 use frames::Frames;
 
@@ -73,12 +73,7 @@ impl<K: Copy> WebSocket<K> {
         if side.is_over() {
             // Nothing is read any more, but what is seen counts.
             let bytes = chunk.bytes.len() as u64 + if chunk.cut { chunk.skipped } else { 0 };
-            if bytes > 0 {
-                sink.bytes(self.ticket, is_client, bytes);
-            }
-            if let Some(opened) = &mut self.opened {
-                opened.count(is_client, bytes, 0, None, chunk.ts);
-            }
+            self.count(is_client, bytes, &Seen::default(), chunk.ts, sink);
             return u64::MAX;
         }
         let mut bytes = chunk.bytes.len() as u64;
@@ -96,6 +91,18 @@ impl<K: Copy> WebSocket<K> {
         }
         let seen = side.take(chunk.bytes);
         let (unwanted, is_lost) = (side.unwanted(), side.is_lost());
+        self.count(is_client, bytes, &seen, chunk.ts, sink);
+        if is_lost {
+            sink.note(Note::ParseError);
+        }
+        if self.sides.iter().all(Frames::is_closed) {
+            self.give_up(flow, sink);
+        }
+        unwanted
+    }
+
+    /// Counts what one side has sent.
+    fn count<S: Sink<Ticket = K>>(&mut self, is_client: bool, bytes: u64, seen: &Seen, ts: Timestamp, sink: &mut S) {
         if bytes > 0 {
             sink.bytes(self.ticket, is_client, bytes);
         }
@@ -107,15 +114,8 @@ impl<K: Copy> WebSocket<K> {
             sink.ends_with(self.ticket, is_client, code);
         }
         if let Some(opened) = &mut self.opened {
-            opened.count(is_client, bytes, seen.messages, code, chunk.ts);
+            opened.count(is_client, bytes, seen.messages, code, ts);
         }
-        if is_lost {
-            sink.note(Note::ParseError);
-        }
-        if self.sides.iter().all(Frames::is_closed) {
-            self.give_up(flow, sink);
-        }
-        unwanted
     }
 
     /// Ends one direction: no more bytes follow in it.

@@ -382,7 +382,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         let is_client = self.is_client();
         let Some(stream) = self.dialogue.streams.get_mut(id) else { return };
         if stream.answer.is_some_and(|answer| answer.status != Some(200)) {
-            // The client of gRPC has seen enough.
+            // A client of gRPC takes the status of such a response for that of its call, and resets the stream.
             content::end_grpc(stream, self.sink);
         }
         let code = Code::Reset(ErrorCode::from_number(code));

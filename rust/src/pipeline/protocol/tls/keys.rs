@@ -109,6 +109,8 @@ pub enum Added {
 pub struct Counts {
     /// Secrets that were added.
     pub secrets: u64,
+    /// Secrets that were told again.
+    pub known: u64,
     /// Lines that do not have the format of a key log.
     pub malformed: u64,
     /// Connections that were dropped because there were too many.
@@ -154,6 +156,7 @@ impl Keys {
         };
         table.counts.malformed += u64::from(added == Added::Malformed);
         table.counts.secrets += u64::from(added == Added::Secret);
+        table.counts.known += u64::from(added == Added::Known);
         if added == Added::Secret {
             self.generation.fetch_add(1, Ordering::Release);
         }
@@ -315,7 +318,7 @@ mod tests {
             assert_eq!(keys.generation() > before, *want == Added::Secret, "{line}");
         }
         let malformed = table.iter().filter(|(_, want)| *want == Added::Malformed).count() as u64;
-        assert_eq!(keys.counts(), Counts { secrets: 4, malformed, dropped: 0 });
+        assert_eq!(keys.counts(), Counts { secrets: 4, known: 1, malformed, dropped: 0 });
         let secrets = keys.find(&[1; 32]).unwrap();
         assert_eq!(secrets.get(Label::Master).unwrap().bytes(), [3; 48]);
         assert_eq!(secrets.get(Label::ServerTraffic).unwrap().bytes(), [2; 32]);

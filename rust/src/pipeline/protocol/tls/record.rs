@@ -9,10 +9,10 @@ pub const MAX_PAYLOAD: usize = (1 << 14) + 2048;
 
 /// Content types (RFC 8446 §B.1).
 pub const CHANGE_CIPHER_SPEC: u8 = 20;
-/// RFC 6520.
-const HEARTBEAT: u8 = 24;
 pub const HANDSHAKE: u8 = 22;
 pub const APPLICATION_DATA: u8 = 23;
+/// RFC 6520. Such records are passed.
+const HEARTBEAT: u8 = 24;
 
 /// Length of the record that begins with these bytes. `None` if no record does, or if there are too few bytes to tell.
 pub fn length(bytes: &[u8]) -> Option<usize> {
